@@ -1,0 +1,17 @@
+export { defineRequest, defineStream, defineSubject } from './subject.ts';
+export type { PayloadOf, RequestSubject, StreamSubject, Subject } from './subject.ts';
+export {
+  ALL_TIERS,
+  KV_BATCH_HEADER_BYTES,
+  KV_BATCH_VERSION,
+  KV_OP_BYTES,
+  KvBatchWriter,
+  kvDeltas,
+  KvFlag,
+  KvOp,
+  readKvBatch,
+  readKvBatchHeader,
+} from './kv-batch.ts';
+export type { KvBatchHeader, KvBatchSink } from './kv-batch.ts';
+export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
+export { latencyParameters, routeOutcome, stepParametersSchema } from './outcome.ts';

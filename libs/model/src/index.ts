@@ -1,0 +1,10 @@
+export { isId, poolId, workerId } from './ids.ts';
+export type { PoolId, WorkerId } from './ids.ts';
+export { TIER_COUNT, TIERS, tierCode } from './tier.ts';
+export type { Tier } from './tier.ts';
+export type { Fleet, KvEventSource, PoolSpec, Role, WorkerSpec } from './fleet.ts';
+export type { Rng } from './rng.ts';
+export { rootKey, spanKey } from './span-key.ts';
+export type { PrefixRoot } from './span-key.ts';
+export type { Candidates, FleetColumns, RequestColumns, RouteQuery, Signal } from './candidates.ts';
+export type { StepParameters } from './step-parameters.ts';

@@ -1,0 +1,1 @@
+export { seededRng } from './seeded-rng.ts';
