@@ -1,0 +1,6 @@
+export { Child } from './child.ts';
+export type { ChildExit, ChildOptions } from './child.ts';
+export { freePort, freePorts } from './free-port.ts';
+export { findProgram } from './program.ts';
+export { HOW_TO_GET, startNats, startRedis } from './servers.ts';
+export type { ServerOptions, ServerProgram } from './servers.ts';
