@@ -25,7 +25,7 @@ const boundaries = ({ tests }) => {
         rule('type:contract', ['type:model'], pure('zod')),
         rule('type:domain', ['type:model'], pure()),
         rule('type:twin', ['type:model', 'type:domain'], pure()),
-        rule('type:adapter', ['type:model', 'type:contract', 'type:adapter'], without(FRAMEWORK)),
+        rule('type:adapter', ['type:model', 'type:contract'], without(FRAMEWORK)),
         rule('type:nest', ['type:model', 'type:contract', 'type:adapter'], without(WIRE)),
         rule('type:app', ['type:model', 'type:contract', 'type:domain', 'type:adapter', 'type:nest'], without(WIRE)),
         // standalone composes the apps' own modules in one process; nothing else may import an app
@@ -35,7 +35,7 @@ const boundaries = ({ tests }) => {
           without(WIRE),
         ),
         rule('type:testing', ['type:model', 'type:contract', 'type:adapter']),
-        rule('type:e2e', ['type:model', 'type:contract', 'type:testing']),
+        rule('type:e2e', ['type:model', 'type:contract', 'type:testing', 'type:adapter']),
         { sourceTag: 'scope:platform', onlyDependOnLibsWithTags: ['scope:platform'] },
         {
           sourceTag: 'scope:routing',
@@ -46,6 +46,7 @@ const boundaries = ({ tests }) => {
         { sourceTag: 'scope:engine', onlyDependOnLibsWithTags: ['scope:engine', 'scope:platform'] },
         { sourceTag: 'scope:ui', onlyDependOnLibsWithTags: ['scope:ui', 'scope:platform'] },
         { sourceTag: 'scope:standalone', onlyDependOnLibsWithTags: ['*'] },
+        { sourceTag: 'scope:e2e', onlyDependOnLibsWithTags: ['*'] },
       ],
     },
   ];

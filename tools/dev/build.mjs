@@ -73,5 +73,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     for (const dir of await projects()) await rm(join(dir, 'dist'), { recursive: true, force: true });
   }
   const written = await build();
-  console.log(`build: ${written} files written in ${Math.round(performance.now() - started)} ms`);
+  if (!process.argv.includes('--quiet'))
+    console.log(`build: ${written} files written in ${Math.round(performance.now() - started)} ms`);
 }

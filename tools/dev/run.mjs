@@ -1,6 +1,7 @@
-// Builds what is out of date, then runs an app: node tools/dev/run.mjs APP [arguments...]
-// Written in syntax that old Node versions parse, so that an unsupported one is told so in one line.
-import { spawn } from 'node:child_process';
+// Builds what is out of date, then becomes an app: node tools/dev/run.mjs APP [arguments...]
+// Static imports are Node's own modules only, in syntax that old versions parse, so that an unsupported Node is told so in one line.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,22 +16,22 @@ if (major < MIN_MAJOR) {
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const apps = readdirSync(join(root, 'apps')).filter((name) => existsSync(join(root, 'apps', name, 'src/main.ts')));
 const [app, ...args] = process.argv.slice(2);
-if (app === undefined) {
-  console.error('usage: node tools/dev/run.mjs APP [arguments...]');
+if (app === undefined || !apps.includes(app)) {
+  console.error(`usage: node tools/dev/run.mjs APP [arguments...]\nAPP is one of ${apps.join(', ')}`);
   process.exit(2);
 }
 
-const { build } = await import('./build.mjs');
-await build();
+// In a process of its own: the compiler's memory must not stay with the app.
+const built = spawnSync(process.execPath, [join(root, 'tools/dev/build.mjs'), '--quiet'], { stdio: 'inherit' });
+if (built.status !== 0) process.exit(built.status ?? 1);
 
-const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'apps', app, 'dist/main.js'), ...args], {
-  stdio: 'inherit',
-});
-// A terminal sends Ctrl-C to the whole group, so the app sees it too; this process only waits for the app's own end.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
-  });
+const argv = ['--enable-source-maps', join(root, 'apps', app, 'dist/main.js'), ...args];
+if (typeof process.execve === 'function' && process.platform !== 'win32') {
+  process.removeAllListeners('warning'); // execve announces itself as experimental
+  process.on('warning', () => {});
+  process.execve(process.execPath, [process.execPath, ...argv], process.env);
 }
-child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+const child = spawn(process.execPath, argv, { stdio: 'inherit' });
+child.on('exit', (code) => process.exit(code ?? 1));
