@@ -1,0 +1,3 @@
+export { loadPromptKit } from './prompt-kit.ts';
+export type { PromptKit, Rendered } from './prompt-kit.ts';
+export type { Vocabulary } from './vocabulary.ts';

@@ -1,0 +1,132 @@
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/**
+ * Reads a JSON file member by member over its bytes. A `tokenizer.json` is 10 MB of which a quarter million merges are
+ * never needed: parsing it whole leaves the heap 100 MB larger for good, walking it leaves nothing behind.
+ *
+ * Every method starts at the current position and ends behind what it read.
+ */
+export class JsonCursor {
+  private readonly bytes: Buffer;
+  private at = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /**
+   * Calls `visit` for every member of the object here; `visit` must consume the member's value by one of these methods.
+   * @throws SyntaxError when there is no object here.
+   */
+  members(visit: (key: string) => void): void {
+    this.take(OPEN_BRACE, 'an object');
+    if (this.takeIf(CLOSE_BRACE)) return;
+    do {
+      const key = this.string();
+      this.take(COLON, "':'");
+      visit(key);
+    } while (this.takeIf(COMMA));
+    this.take(CLOSE_BRACE, "',' or '}'");
+  }
+
+  /** Calls `visit` for every element of the array here; `visit` must consume it. @throws SyntaxError when there is none. */
+  elements(visit: (index: number) => void): void {
+    this.take(OPEN_BRACKET, 'an array');
+    if (this.takeIf(CLOSE_BRACKET)) return;
+    let index = 0;
+    do visit(index++);
+    while (this.takeIf(COMMA));
+    this.take(CLOSE_BRACKET, "',' or ']'");
+  }
+
+  /** The string here. @throws SyntaxError when there is none. */
+  string(): string {
+    const start = this.skipSpace();
+    if (this.bytes[start] !== QUOTE) throw this.expected('a string');
+    const plain = this.skipString();
+    return plain
+      ? this.bytes.toString('utf8', start + 1, this.at - 1)
+      : (JSON.parse(this.bytes.toString('utf8', start, this.at)) as string);
+  }
+
+  /** The value here, parsed whole. @throws SyntaxError when it is not JSON. */
+  value(): unknown {
+    const start = this.skipSpace();
+    this.skip();
+    return JSON.parse(this.bytes.toString('utf8', start, this.at));
+  }
+
+  /** First character of the value here, by which its kind is known. */
+  peek(): string {
+    return String.fromCharCode(this.bytes[this.skipSpace()]!);
+  }
+
+  /** Leaves out the value here. */
+  skip(): void {
+    const { bytes } = this;
+    let depth = 0;
+    this.skipSpace();
+    do {
+      const byte = bytes[this.at];
+      if (byte === undefined) throw this.expected('a value');
+      if (byte === QUOTE) {
+        this.skipString();
+        continue;
+      }
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
+      this.at++;
+      // a number or a literal at the top level has no bracket of its own to end it
+      if (depth === 0 && byte !== CLOSE_BRACE && byte !== CLOSE_BRACKET) {
+        while (!this.atEndOfScalar()) this.at++;
+      }
+    } while (depth > 0);
+  }
+
+  private atEndOfScalar(): boolean {
+    const byte = this.bytes[this.at];
+    return byte === undefined || byte <= 0x20 || byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET;
+  }
+
+  /** Moves behind the string here; whether it has no escapes. */
+  private skipString(): boolean {
+    const { bytes } = this;
+    let plain = true;
+    let at = this.at + 1;
+    for (; bytes[at] !== QUOTE; at++) {
+      if (bytes[at] === BACKSLASH) {
+        plain = false;
+        at++;
+      }
+      if (at >= bytes.length) throw this.expected('the end of a string');
+    }
+    this.at = at + 1;
+    return plain;
+  }
+
+  private skipSpace(): number {
+    while (this.bytes[this.at]! <= 0x20) this.at++;
+    return this.at;
+  }
+
+  private takeIf(byte: number): boolean {
+    if (this.bytes[this.skipSpace()] !== byte) return false;
+    this.at++;
+    return true;
+  }
+
+  private take(byte: number, what: string): void {
+    if (!this.takeIf(byte)) throw this.expected(what);
+  }
+
+  private expected(what: string): SyntaxError {
+    return new SyntaxError(`expected ${what} at byte ${this.at} of ${this.bytes.length}`);
+  }
+}
