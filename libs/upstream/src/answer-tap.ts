@@ -1,0 +1,199 @@
+import type { EngineError, Usage } from './usage.ts';
+import { errorOfJson, readUsage, parseJson, usageOfJson } from './usage.ts';
+
+/** Told of tokens as they pass; the router's ledger is one. */
+export interface TokenListener {
+  /** The first content of the answer passed. */
+  firstToken(): void;
+  /** `count` further pieces of content passed (one event is one piece: a token, as a rule). */
+  tokens(count: number): void;
+}
+
+const LF = 0x0a;
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+const BLANK = Buffer.from('\n\n');
+const DATA = Buffer.from('data:');
+const USAGE = Buffer.from('"usage"');
+const ERROR = Buffer.from('{"error"');
+/** Keys whose non-empty string (or array, for tool calls) is content. Inside strings their quotes would be escaped. */
+const CONTENT_KEYS = ['"content"', '"text"', '"arguments"', '"reasoning"', '"reasoning_content"', '"tool_calls"'].map(
+  (key) => Buffer.from(key),
+);
+/** A usage object is far shorter; what is longer is not one. */
+const MAX_USAGE_BYTES = 4096;
+
+/** Offset of the value that follows a key ending at `at`. */
+function valueAt(bytes: Buffer, at: number): number {
+  while (bytes[at] === COLON || bytes[at] === SPACE) at++;
+  return at;
+}
+
+/**
+ * Watches an answer pass by: when the first and the last content came, how much of it, the engine's usage and error.
+ * It reads whole events (see SseFramer) or any pieces of a JSON body, keeps at most one event or 4 KiB, never delays.
+ */
+export class AnswerTap {
+  /** Clock time of the first event with content, or null. Same clock as the `nowMs` that was passed in. */
+  firstContentAtMs: number | null = null;
+  lastContentAtMs: number | null = null;
+  /** Events that carried content: output tokens as far as the engine writes one token per event. */
+  contentEvents = 0;
+  /** Whether `[DONE]` passed. */
+  done = false;
+  error: EngineError | null = null;
+
+  readonly #listener: TokenListener | null;
+  #usageEvent: Buffer | null = null;
+  #usage: Usage | null = null;
+  /** Last bytes of the previous piece of a JSON body, or the usage object so far. */
+  #carry: Buffer | null = null;
+  #capturing = false;
+  #key: Buffer = CONTENT_KEYS[0]!;
+
+  constructor(listener: TokenListener | null) {
+    this.#listener = listener;
+  }
+
+  /** The engine's own counts; null until they came. */
+  get usage(): Usage | null {
+    if (this.#usage === null && this.#usageEvent !== null) {
+      this.#usage = usageOfJson(payloadOf(this.#usageEvent));
+      this.#usageEvent = null;
+    }
+    return this.#usage;
+  }
+
+  /** `bytes` holds whole events. */
+  events(bytes: Buffer, nowMs: number): void {
+    let content = 0;
+    let start = 0;
+    while (start < bytes.length) {
+      while (bytes[start] === LF || bytes[start] === 0x0d) start++;
+      const blank = bytes.indexOf(BLANK, start);
+      const end = blank < 0 ? bytes.length : blank + 2;
+      if (end > start) {
+        // One event per buffer is the rule; only a burst needs views of its parts.
+        content += this.#event(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+      }
+      start = end;
+    }
+    if (content === 0) return;
+    this.contentEvents += content;
+    this.lastContentAtMs = nowMs;
+    if (this.firstContentAtMs === null) {
+      this.firstContentAtMs = nowMs;
+      this.#listener?.firstToken();
+      content--;
+    }
+    if (content > 0) this.#listener?.tokens(content);
+  }
+
+  /** A piece of a JSON body; pieces may be cut anywhere. */
+  json(piece: Buffer): void {
+    if (this.#capturing) {
+      this.#capture(Buffer.concat([this.#carry!, piece.subarray(0, MAX_USAGE_BYTES)]));
+      return;
+    }
+    if (this.#carry !== null) {
+      const seam = Buffer.concat([this.#carry, piece.subarray(0, 16)]);
+      if (this.#seek(seam) && this.#capturing) {
+        this.#capture(Buffer.concat([this.#carry!, piece.subarray(16, MAX_USAGE_BYTES)]));
+        return;
+      }
+    }
+    this.#seek(piece);
+    if (!this.#capturing) this.#carry = Buffer.from(piece.subarray(Math.max(0, piece.length - 12)));
+  }
+
+  /** Looks for `"usage":{`; true when found. The object is captured from there. */
+  #seek(bytes: Buffer): boolean {
+    for (let at = bytes.indexOf(USAGE); at >= 0; at = bytes.indexOf(USAGE, at + 1)) {
+      const value = valueAt(bytes, at + USAGE.length);
+      if (bytes[value] !== BRACE) continue;
+      this.#capturing = true;
+      this.#capture(bytes.subarray(value, value + MAX_USAGE_BYTES));
+      return true;
+    }
+    return false;
+  }
+
+  /** `bytes` starts with the usage object's brace. Keeps a copy while the object is not complete. */
+  #capture(bytes: Buffer): void {
+    let depth = 0;
+    for (let i = 0; i < bytes.length; i++) {
+      if (bytes[i] === BRACE) depth++;
+      else if (bytes[i] === 0x7d && --depth === 0) {
+        this.#usage = readUsage(parseJson(bytes.toString('utf8', 0, i + 1))) ?? this.#usage;
+        this.#endCapture();
+        return;
+      }
+    }
+    if (bytes.length >= MAX_USAGE_BYTES) this.#endCapture();
+    else this.#carry = Buffer.from(bytes);
+  }
+
+  #endCapture(): void {
+    this.#capturing = false;
+    this.#carry = null;
+  }
+
+  /** 1 when the event has content, else 0. */
+  #event(event: Buffer): number {
+    const data = event[0] === 0x64 ? 0 : event.indexOf(DATA);
+    if (data < 0) return 0;
+    const payload = event[data + 5] === SPACE ? data + 6 : data + 5;
+    if (event[payload] === BRACKET) {
+      this.done = true;
+      return 0;
+    }
+    if (event.compare(ERROR, 0, ERROR.length, payload, payload + ERROR.length) === 0) {
+      this.error = errorOfJson(payloadOf(event)) ?? this.error;
+      return 0;
+    }
+    const usage = event.indexOf(USAGE, payload);
+    if (usage >= 0 && event[valueAt(event, usage + USAGE.length)] === BRACE) {
+      this.#usageEvent = event;
+      this.#usage = null;
+    }
+    return this.#hasContent(event, payload) ? 1 : 0;
+  }
+
+  #hasContent(event: Buffer, from: number): boolean {
+    // The key that matched last matches next: one search per event in the steady state.
+    if (isContent(event, this.#key, from)) return true;
+    for (const key of CONTENT_KEYS) {
+      if (key !== this.#key && isContent(event, key, from)) {
+        this.#key = key;
+        return true;
+      }
+    }
+    return false;
+  }
+}
+
+function isContent(event: Buffer, key: Buffer, from: number): boolean {
+  const at = event.indexOf(key, from);
+  if (at < 0) return false;
+  const value = valueAt(event, at + key.length);
+  return event[value] === QUOTE ? event[value + 1] !== QUOTE : event[value] === BRACKET && key.length === 12;
+}
+
+/** Text behind `data:` of an event with one data line. */
+export function payloadOf(event: Buffer): string {
+  const at = event.indexOf(DATA);
+  return event.toString('utf8', at < 0 ? 0 : at + DATA.length).trim();
+}
+
+/** The engine's error when `events` begins with an error event. */
+export function leadingError(events: Buffer): EngineError | null {
+  const at = events.indexOf(DATA);
+  if (at < 0) return null;
+  const payload = events[at + DATA.length] === SPACE ? at + 6 : at + 5;
+  if (events.compare(ERROR, 0, ERROR.length, payload, payload + ERROR.length) !== 0) return null;
+  const blank = events.indexOf(BLANK, payload);
+  return errorOfJson(events.toString('utf8', payload, blank < 0 ? events.length : blank));
+}

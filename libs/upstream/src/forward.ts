@@ -1,0 +1,255 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { AnswerTap, leadingError, payloadOf } from './answer-tap.ts';
+import type { TokenListener } from './answer-tap.ts';
+import { responseHeaders } from './headers.ts';
+import { SseFramer } from './sse-framer.ts';
+import { causeOf } from './upstream-pool.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+import { parseJson } from './usage.ts';
+
+export interface ForwardRequest {
+  readonly origin: string;
+  readonly path: string;
+  /** Flat list name, value, ... */
+  readonly headers: string[];
+  /** Sent as it is. */
+  readonly body: Buffer;
+}
+
+export interface ForwardOptions {
+  /** Added to the response head: flat list name, value, ... */
+  readonly responseHeaders: readonly string[];
+  readonly listener: TokenListener | null;
+  /**
+   * Keep an engine's 5xx (a status, or an error as the first event of a stream) from the client and report it as
+   * `server-error`, because another worker can be tried. False: it passes through.
+   */
+  readonly holdServerErrors: boolean;
+  /** A client that accepts no byte for so long is given up. */
+  readonly clientStallMs: number;
+}
+
+/** How an attempt ended. Nothing reached the client unless `firstByteSent` says so or the kind implies it. */
+export type ForwardOutcome =
+  /** The whole answer, whatever its status, was handed to the client. */
+  | { readonly kind: 'completed'; readonly status: number }
+  | { readonly kind: 'client-abort'; readonly cause: string; readonly firstByteSent: boolean }
+  | { readonly kind: 'connect-failed'; readonly cause: string }
+  | { readonly kind: 'upstream-closed-before-first-byte'; readonly cause: string }
+  | { readonly kind: 'server-error'; readonly status: number; readonly cause: string }
+  | { readonly kind: 'timeout'; readonly phase: 'head' | 'silence'; readonly firstByteSent: boolean }
+  /** The client has part of the answer; a stream was ended with an error event, anything else was cut. */
+  | { readonly kind: 'upstream-died-mid-stream'; readonly cause: string };
+
+/** Whether the same request may be sent to another worker: nothing reached the client, and trying again can help. */
+export const isRetryable = (outcome: ForwardOutcome): boolean =>
+  outcome.kind === 'connect-failed' ||
+  outcome.kind === 'upstream-closed-before-first-byte' ||
+  outcome.kind === 'server-error';
+
+/** One request on its way through an engine. */
+export interface Forwarding {
+  /** Settles once, never rejects. The client's response is ended (or destroyed) unless nothing was sent. */
+  readonly done: Promise<ForwardOutcome>;
+  readonly tap: AnswerTap;
+  /** Milliseconds (performance.now) of the last sign of life: dispatch, head or data. */
+  readonly lastSignAtMs: number;
+  /** Gives the engine up, as if it had closed the connection. */
+  giveUp(cause: string): void;
+}
+
+/** Sends `request` to an engine and its answer to `client`, with back-pressure and aborts in both directions. */
+export function forward(
+  pool: UpstreamPool,
+  request: ForwardRequest,
+  client: ServerResponse,
+  options: ForwardOptions,
+): Forwarding {
+  const exchange = new Exchange(client, options);
+  if (client.destroyed) exchange.clientGone('closed before dispatch');
+  else {
+    pool
+      .of(request.origin)
+      .dispatch({ method: 'POST', path: request.path, headers: request.headers, body: request.body }, exchange);
+  }
+  return exchange;
+}
+
+/** One attempt: undici's handler and the client's listeners in one object, so that a request costs few allocations. */
+class Exchange implements Dispatcher.DispatchHandler, Forwarding {
+  readonly done: Promise<ForwardOutcome>;
+  readonly tap: AnswerTap;
+  lastSignAtMs = performance.now();
+
+  readonly #client: ServerResponse;
+  readonly #options: ForwardOptions;
+  #resolve!: (outcome: ForwardOutcome) => void;
+  #settled = false;
+  #controller: Dispatcher.DispatchController | null = null;
+  #framer: SseFramer | null = null;
+  #json = false;
+  #status = 0;
+  /** Held until the first byte of the body, so that a retry stays possible as long as nothing was promised. */
+  #head: string[] | null = null;
+  #statusMessage = '';
+  #firstByteSent = false;
+  #stall: NodeJS.Timeout | null = null;
+  #drainListening = false;
+
+  readonly #onClose = (): void => this.clientGone('client closed the connection');
+  readonly #onDrain = (): void => {
+    if (this.#stall !== null) clearTimeout(this.#stall);
+    this.#stall = null;
+    if (!this.#settled) this.#controller?.resume();
+  };
+
+  constructor(client: ServerResponse, options: ForwardOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.tap = new AnswerTap(options.listener);
+    this.done = new Promise((resolve) => (this.#resolve = resolve));
+    client.on('close', this.#onClose);
+  }
+
+  clientGone(cause: string): void {
+    if (this.#settled) return;
+    this.#settle({ kind: 'client-abort', cause, firstByteSent: this.#firstByteSent });
+    this.#controller?.abort(new Error(cause));
+  }
+
+  giveUp(cause: string): void {
+    if (this.#settled) return;
+    this.#upstreamFailed(cause);
+    this.#controller?.abort(new Error(cause));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#settled) controller.abort(new Error('given up while waiting for a connection'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusMessage?: string,
+  ): void {
+    if (status < 200 || this.#settled) return; // 1xx heads precede the real one
+    this.lastSignAtMs = performance.now();
+    if (status >= 500 && this.#options.holdServerErrors) {
+      this.#settle({ kind: 'server-error', status, cause: `engine answered ${status}` });
+      return; // the rest of its body is read and dropped, so that the connection stays usable
+    }
+    this.#status = status;
+    this.#statusMessage = statusMessage ?? '';
+    this.#head = responseHeaders(headers, this.#options.responseHeaders);
+    if (headers['content-encoding'] !== undefined) return;
+    const type = headers['content-type'] ?? '';
+    if (type.startsWith('text/event-stream')) this.#framer = new SseFramer();
+    else this.#json = type.startsWith('application/json');
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    const nowMs = performance.now();
+    this.lastSignAtMs = nowMs;
+    let bytes: Buffer | null = chunk;
+    if (this.#framer !== null) {
+      bytes = this.#framer.push(chunk);
+      if (bytes === null || this.#heldAsError(controller, bytes)) return;
+      this.tap.events(bytes, nowMs);
+    } else if (this.#json) this.tap.json(chunk);
+    if (!this.#send(bytes)) this.#pause(controller);
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled) return;
+    const rest = this.#framer?.held ?? null;
+    if (rest !== null) {
+      if (!isWholePayload(rest)) {
+        this.#upstreamFailed('stream ended within an event');
+        return;
+      }
+      this.tap.events(rest, performance.now()); // only the last blank line is missing
+      this.#send(rest);
+    }
+    if (this.#head !== null) this.#writeHead();
+    this.#client.end();
+    this.#settle({ kind: 'completed', status: this.#status });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#settled) return;
+    const cause = causeOf(error);
+    if (cause === 'UND_ERR_HEADERS_TIMEOUT' || cause === 'UND_ERR_BODY_TIMEOUT') {
+      const phase = cause === 'UND_ERR_HEADERS_TIMEOUT' ? 'head' : 'silence';
+      if (this.#firstByteSent) this.#endWithError(`The engine was silent for too long (${phase})`, 504);
+      this.#settle({ kind: 'timeout', phase, firstByteSent: this.#firstByteSent });
+    } else this.#upstreamFailed(cause);
+  }
+
+  #upstreamFailed(cause: string): void {
+    if (this.#firstByteSent) {
+      this.#endWithError(`The engine ended the stream early (${cause})`, 502);
+      this.#settle({ kind: 'upstream-died-mid-stream', cause });
+    } else if (this.#controller === null) this.#settle({ kind: 'connect-failed', cause });
+    else this.#settle({ kind: 'upstream-closed-before-first-byte', cause });
+  }
+
+  /** An engine that fails before its first token says so in the first event of a 200: still time to try another. */
+  #heldAsError(controller: Dispatcher.DispatchController, events: Buffer): boolean {
+    if (this.#firstByteSent || !this.#options.holdServerErrors) return false;
+    const error = leadingError(events);
+    if (error === null || error.code < 500) return false;
+    this.#settle({ kind: 'server-error', status: error.code, cause: error.message });
+    controller.abort(new Error('answer dropped'));
+    return true;
+  }
+
+  /** False when the client's buffer is full. */
+  #send(bytes: Buffer): boolean {
+    if (this.#head !== null) this.#writeHead();
+    this.#firstByteSent = true;
+    return this.#client.write(bytes);
+  }
+
+  #writeHead(): void {
+    this.#client.writeHead(this.#status, this.#statusMessage, this.#head!);
+    this.#head = null;
+  }
+
+  #pause(controller: Dispatcher.DispatchController): void {
+    controller.pause();
+    if (!this.#drainListening) {
+      this.#client.on('drain', this.#onDrain);
+      this.#drainListening = true;
+    }
+    this.#stall ??= setTimeout(() => {
+      this.clientGone('client accepted no byte for too long');
+      this.#client.destroy();
+    }, this.#options.clientStallMs);
+  }
+
+  /** The client has part of the answer: a stream gets a last, well-formed error event, anything else is cut. */
+  #endWithError(message: string, code: number): void {
+    if (this.#framer === null) {
+      this.#client.destroy();
+      return;
+    }
+    this.#client.end(`data: ${JSON.stringify({ error: { message, type: 'upstream_error', param: null, code } })}\n\n`);
+  }
+
+  #settle(outcome: ForwardOutcome): void {
+    this.#settled = true;
+    if (this.#stall !== null) clearTimeout(this.#stall);
+    this.#client.off('close', this.#onClose);
+    if (this.#drainListening) this.#client.off('drain', this.#onDrain);
+    this.#resolve(outcome);
+  }
+}
+
+function isWholePayload(rest: Buffer): boolean {
+  const payload = payloadOf(rest);
+  return payload === '[DONE]' || parseJson(payload) !== undefined;
+}
