@@ -15,6 +15,8 @@ export const routeOutcome = defineSubject(
     result: z.enum(['completed', 'client-abort', 'upstream-error', 'rejected']),
     /** From the engine's usage where it said so, else the router's estimate. */
     promptTokens: z.number(),
+    /** Bytes of the rendered prompt; absent when it was not rendered. */
+    promptBytes: z.number().optional(),
     outputTokens: z.number(),
     predictedCachedTokens: z.number(),
     /** From usage.prompt_tokens_details; null when the engine does not say. */

@@ -29,6 +29,12 @@ export interface FleetColumns {
   readonly decodesRunning: Float64Array;
   /** Context (prompt and output so far) held by the decodes running. */
   readonly decodeContextTokens: Float64Array;
+  /** KV that the decodes running took for themselves: uncached prompt and output so far. A shared prefix is not in it. */
+  readonly heldKvTokens: Float64Array;
+  /** `heldKvTokens` when the scraped columns were read: what happened since is the difference. */
+  readonly heldKvTokensAtScrape: Float64Array;
+  /** Output tokens still expected from all requests in flight. */
+  readonly expectedGrowthTokens: Float64Array;
 
   /** Step-model parameters in force for the worker's variant, worker bias applied. */
   readonly step: readonly StepParameters[];

@@ -1,0 +1,134 @@
+import type { StepParameters } from '@sluice/model';
+
+/** What is on a worker when a request arrives, without that request. */
+export interface WorkerLoad {
+  /** Uncached prompt tokens of requests that have no first token yet. */
+  readonly queuedPrefillTokens: number;
+  /** Requests past their first token. */
+  readonly decodesRunning: number;
+  /** Context held by `decodesRunning`, in tokens. */
+  readonly decodeContextTokens: number;
+  /** All requests in flight, queued and decoding. */
+  readonly inflightRequests: number;
+}
+
+export interface PromptShape {
+  readonly promptTokens: number;
+  /** Leading prompt tokens that need not be computed. */
+  readonly cachedTokens: number;
+}
+
+/** Serving configuration that shapes a step. */
+export interface EngineShape {
+  /** Token budget of a step (vLLM `max_num_batched_tokens`). */
+  readonly chunkTokens: number;
+}
+
+/** vLLM's default for an API server on GPUs of 70 GiB and more. */
+export const DEFAULT_ENGINE_SHAPE: EngineShape = { chunkTokens: 8192 };
+
+/** Order of the step parameters in work vectors, and of the learner's coefficients. */
+export const PARAMETERS = [
+  't0Ms',
+  'twMs',
+  'aMsPerToken',
+  'kAttMs',
+  'kKvMs',
+  'kSeqMs',
+  'apiBaseMs',
+  'apiPerTokenMs',
+] as const satisfies readonly (keyof StepParameters)[];
+
+/** How often each parameter is paid: a prediction is the dot product of the parameters with this. */
+export type Work = Float64Array;
+export const createWork = (): Work => new Float64Array(PARAMETERS.length);
+
+const T0 = 0;
+const TW = 1;
+const A = 2;
+const K_ATT = 3;
+const K_KV = 4;
+const K_SEQ = 5;
+const API_BASE = 6;
+const API_PER_TOKEN = 7;
+
+/**
+ * Work until the first token. The prompt's uncached part and what is queued ahead are prefilled first come first served
+ * in steps of at most `chunkTokens` tokens, of which each running decode takes one; decodes neither end nor join
+ * meanwhile. Between steps the request waits: half a decode step when nothing is queued, while with a queue the step in
+ * progress is already part of the queue's tokens.
+ *
+ * `step` only decides which side of `max(tw, a*n)` a step is on. O(1) in all arguments, allocates nothing.
+ * Attention within the queue is not known; equal prompts without a cached part are assumed.
+ */
+export function ttftWork(
+  step: StepParameters,
+  load: WorkerLoad,
+  prompt: PromptShape,
+  engine: EngineShape,
+  out: Work,
+): void {
+  const { promptTokens, cachedTokens } = prompt;
+  const { queuedPrefillTokens: queued, decodesRunning: decodes, decodeContextTokens: context } = load;
+  // An engine always computes at least the last token: it needs its logits.
+  const uncached = Math.max(1, promptTokens - cachedTokens);
+  const ahead = queued + uncached;
+  const perStep = Math.max(1, engine.chunkTokens - decodes);
+  const steps = Math.ceil(ahead / perStep);
+  const lastChunk = ahead - (steps - 1) * perStep;
+  const waiting = Math.max(1, load.inflightRequests - decodes);
+
+  out.fill(0);
+  out[T0] = steps;
+  addTokens(step, decodes + perStep, steps - 1, out);
+  addTokens(step, decodes + lastChunk, 1, out);
+  out[K_ATT] = uncached * (promptTokens - uncached / 2) + (queued * queued) / (2 * waiting);
+  out[K_KV] = steps * context + (decodes * steps * (steps - 1)) / 2;
+  out[K_SEQ] = steps * (decodes + 1);
+  out[API_BASE] = 1;
+  out[API_PER_TOKEN] = promptTokens;
+  if (queued === 0 && decodes > 0) {
+    out[T0] += 0.5;
+    addTokens(step, decodes, 0.5, out);
+    out[K_KV] += context / 2;
+    out[K_SEQ] += decodes / 2;
+  }
+}
+
+/**
+ * Work of one output token: a decode step of everything in flight and this request, half of its output written.
+ * Requests still queued ahead decode alongside, so they count. `outputTokens` is the request's expected output.
+ */
+export function tpotWork(
+  step: StepParameters,
+  load: WorkerLoad,
+  prompt: { readonly promptTokens: number; readonly outputTokens: number },
+  out: Work,
+): void {
+  const sequences = Math.max(load.inflightRequests, load.decodesRunning) + 1;
+  out.fill(0);
+  out[T0] = 1;
+  addTokens(step, sequences, 1, out);
+  out[K_KV] = load.decodeContextTokens + load.queuedPrefillTokens + prompt.promptTokens + prompt.outputTokens / 2;
+  out[K_SEQ] = sequences;
+}
+
+/** `times` steps of `tokens` tokens each pay the weight read or the arithmetic, whichever is longer. */
+function addTokens(step: StepParameters, tokens: number, times: number, out: Work): void {
+  if (step.aMsPerToken * tokens > step.twMs) out[A]! += times * tokens;
+  else out[TW]! += times;
+}
+
+/** Milliseconds that `work` takes. */
+export function workMs(step: StepParameters, work: Work): number {
+  return (
+    step.t0Ms * work[T0]! +
+    step.twMs * work[TW]! +
+    step.aMsPerToken * work[A]! +
+    step.kAttMs * work[K_ATT]! +
+    step.kKvMs * work[K_KV]! +
+    step.kSeqMs * work[K_SEQ]! +
+    step.apiBaseMs * work[API_BASE]! +
+    step.apiPerTokenMs * work[API_PER_TOKEN]!
+  );
+}

@@ -1,0 +1,13 @@
+export { checkSignals, POLICY_IDS } from './policy.ts';
+export type { Choice, Policy, PolicyId } from './policy.ts';
+export { createPolicy } from './create-policy.ts';
+export type { PolicyOptions, PolicyResult } from './create-policy.ts';
+export { EXPECTED_LATENCY_DEFAULTS } from './policies/expected-latency.ts';
+export type { ExpectedLatencyOptions } from './policies/expected-latency.ts';
+export { createDecisionTerms } from './decision-terms.ts';
+export type { DecisionTerms } from './decision-terms.ts';
+export { createFleetTable } from './fleet-table.ts';
+export type { FleetTable, ScrapedSignals } from './fleet-table.ts';
+export { createLedger } from './ledger.ts';
+export type { BookedRequest, Booking, Ledger } from './ledger.ts';
+export { readingWeight, usedKvTokens } from './occupancy.ts';

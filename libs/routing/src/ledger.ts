@@ -1,0 +1,113 @@
+import type { FleetTable, WorkerSlot } from './fleet-table.ts';
+
+/** What a request is expected to do on the worker it goes to. Fractions are rounded: the ledger counts whole tokens. */
+export interface BookedRequest {
+  readonly promptTokens: number;
+  /** Prompt tokens that the worker must compute. */
+  readonly uncachedTokens: number;
+  readonly expectedOutputTokens: number;
+}
+
+/** One request in flight. Every call may come late, twice or after {@link release}: it then does nothing. */
+export interface Booking {
+  /** Prefill is over: the request leaves the queue and decodes. */
+  firstToken(): void;
+  /** `count` more output tokens, after the first. Before {@link firstToken} it stands for that one too. */
+  tokens(count: number): void;
+  /** The request ended, in whatever way. */
+  release(): void;
+}
+
+/**
+ * What this router has in flight on each worker of a pool. Writes the ledger columns of its table, O(1) per event.
+ * A request's uncached tokens count as queued until its first token, then as held memory with its output.
+ */
+export class Ledger {
+  private readonly table: FleetTable;
+
+  constructor(table: FleetTable) {
+    this.table = table;
+  }
+
+  /** Books `request` on the worker in `row`; must happen before the next decision. */
+  book(row: number, request: BookedRequest): Booking {
+    return new LedgerBooking(this.table, this.table.slot(row), request);
+  }
+}
+
+/** The ledger of one pool's table. */
+export const createLedger = (table: FleetTable): Ledger => new Ledger(table);
+
+const whole = (tokens: number): number => (tokens > 0 && tokens < Infinity ? Math.round(tokens) : 0);
+
+class LedgerBooking implements Booking {
+  private readonly table: FleetTable;
+  private readonly slot: WorkerSlot;
+  private readonly promptTokens: number;
+  private readonly uncachedTokens: number;
+  private outputTokens = 0;
+  private growthTokens: number;
+  private state: 'queued' | 'decoding' | 'released' = 'queued';
+
+  constructor(table: FleetTable, slot: WorkerSlot, request: BookedRequest) {
+    this.table = table;
+    this.slot = slot;
+    this.promptTokens = whole(request.promptTokens);
+    this.uncachedTokens = Math.min(whole(request.uncachedTokens), this.promptTokens);
+    this.growthTokens = whole(request.expectedOutputTokens);
+    const { inFlight } = slot;
+    inFlight.requests += 1;
+    inFlight.queuedPrefillTokens += this.uncachedTokens;
+    inFlight.growthTokens += this.growthTokens;
+    table.mirror(slot);
+  }
+
+  firstToken(): void {
+    if (this.state !== 'queued') return;
+    this.startDecoding();
+    this.grow(1);
+    this.table.mirror(this.slot);
+  }
+
+  tokens(count: number): void {
+    if (this.state === 'released') return;
+    if (this.state === 'queued') this.startDecoding();
+    this.grow(whole(count));
+    this.table.mirror(this.slot);
+  }
+
+  release(): void {
+    if (this.state === 'released') return;
+    const { inFlight } = this.slot;
+    if (this.state === 'queued') {
+      inFlight.queuedPrefillTokens -= this.uncachedTokens;
+    } else {
+      inFlight.decodes -= 1;
+      inFlight.decodeContextTokens -= this.promptTokens + this.outputTokens;
+      inFlight.heldKvTokens -= this.uncachedTokens + this.outputTokens;
+    }
+    inFlight.growthTokens -= this.growthTokens;
+    inFlight.requests -= 1;
+    this.state = 'released';
+    this.table.mirror(this.slot);
+  }
+
+  private startDecoding(): void {
+    const { inFlight } = this.slot;
+    inFlight.queuedPrefillTokens -= this.uncachedTokens;
+    inFlight.decodes += 1;
+    inFlight.decodeContextTokens += this.promptTokens;
+    inFlight.heldKvTokens += this.uncachedTokens;
+    this.state = 'decoding';
+  }
+
+  private grow(count: number): void {
+    const { inFlight } = this.slot;
+    const expected = Math.min(count, this.growthTokens);
+    this.outputTokens += count;
+    this.growthTokens -= expected;
+    inFlight.decodeContextTokens += count;
+    inFlight.heldKvTokens += count;
+    inFlight.growthTokens -= expected;
+  }
+}

@@ -1,0 +1,30 @@
+import type { FleetColumns } from '@sluice/model';
+
+/** A reading younger than this counts in full. */
+const FRESH_MS = 1000;
+/** From then on its say halves with every further span of this length. */
+const HALF_LIFE_MS = 1000;
+
+/**
+ * KV tokens in use on the worker in `row`, as the next request will find them: the scraped usage carried forward by
+ * what the ledger saw since the reading, plus what is queued and holds nothing yet. A stale reading loses its say to
+ * the ledger alone: priced on a picture of the past, a pool collapses.
+ */
+export function usedKvTokens(fleet: FleetColumns, row: number): number {
+  const held = fleet.heldKvTokens[row]!;
+  const say = readingWeight(fleet.signalAgeMs[row]!);
+  let used = held;
+  if (say > 0) {
+    const carried = fleet.kvUsage[row]! * fleet.kvCapacityTokens[row]! + held - fleet.heldKvTokensAtScrape[row]!;
+    if (carried >= 0) used = say * carried + (1 - say) * held;
+    else if (carried < 0) used = (1 - say) * held;
+  }
+  return used + fleet.queuedPrefillTokens[row]!;
+}
+
+/** Weight of a reading of the given age, 0 to 1; 0 for Infinity (never scraped) and NaN. */
+export function readingWeight(ageMs: number): number {
+  if (ageMs <= FRESH_MS) return 1;
+  const weight = 2 ** ((FRESH_MS - ageMs) / HALF_LIFE_MS);
+  return weight > 0.001 ? weight : 0;
+}

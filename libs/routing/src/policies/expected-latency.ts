@@ -1,0 +1,167 @@
+import type { Candidates, RouteQuery, Rng, Signal } from '@sluice/model';
+import type { DecisionTerms } from '../decision-terms.ts';
+import type { Choice, Policy } from '../policy.ts';
+import { usedKvTokens } from '../occupancy.ts';
+import { noWorker, uniform } from './pick.ts';
+import { chooseByTokenLoad, uncachedTokens } from './token-load.ts';
+
+/** Prices of what a choice costs others, relative to the request's own milliseconds. See docs/how-a-decision-is-made.md. */
+export interface ExpectedLatencyOptions {
+  /** g0: times the uncached prefill is charged again as a duplicate of a prefix. */
+  readonly duplicatePrice: number;
+  /** pm: price of KV memory. */
+  readonly memoryPrice: number;
+  /** ex: share of the delay that own context adds to the later steps of the decodes running. */
+  readonly laterStepsPrice: number;
+  /** px: share of the stall of the decodes running during own prefill. */
+  readonly stallPrice: number;
+  /** Costs within this share of the best are a tie. */
+  readonly tieShare: number;
+  /** So are costs within this many milliseconds. */
+  readonly tieMs: number;
+}
+
+/** Best of the search over some 100 forms; each lies in a wide basin. */
+export const EXPECTED_LATENCY_DEFAULTS: ExpectedLatencyOptions = {
+  duplicatePrice: 2,
+  memoryPrice: 1,
+  laterStepsPrice: 0.05,
+  stallPrice: 0.05,
+  tieShare: 0.03,
+  tieMs: 1,
+};
+
+const TERMS = ['ttft', 'memoryWait', 'duplicate', 'memory', 'laterSteps', 'stall'] as const;
+const NEEDS = [
+  'cachedTokens',
+  'predictedTtftMs',
+  'predictedTpotMs',
+  'kvUsage',
+  'kvCapacityTokens',
+  'signalAgeMs',
+  'inflightRequests',
+  'queuedPrefillTokens',
+  'decodesRunning',
+  'heldKvTokens',
+  'heldKvTokensAtScrape',
+  'expectedGrowthTokens',
+  'step',
+] as const satisfies readonly Signal[];
+
+/** Forecast occupancy is clipped here, which bounds u / (1 - u) by 9. */
+const MOST_OCCUPIED = 0.9;
+/** Cost of a worker whose whole KV cache is smaller than the prompt: last, yet finite. */
+const NEVER_FITS_MS = 1e9;
+
+/**
+ * Least expected latency in milliseconds: the request's own predicted TTFT and wait for memory, plus what its choice
+ * costs others. Costs within the model's error are ties, broken by power of two choices on the ledger. Without a usable
+ * prediction for every worker that is up it decides as `token-load`, and `out.basis` says so.
+ */
+export function expectedLatency(options: Partial<ExpectedLatencyOptions> = {}): Policy {
+  const prices = { ...EXPECTED_LATENCY_DEFAULTS, ...options };
+  return {
+    id: 'expected-latency',
+    needs: NEEDS,
+    choose(candidates, query, rng, out) {
+      const best = writeCosts(candidates, query, prices, out);
+      if (best === 'no usable prediction') return chooseByTokenLoad(candidates, query, rng, out);
+      if (best < 0) return noWorker(candidates);
+      const band = out.cost[best]! + Math.max(prices.tieMs, prices.tieShare * out.cost[best]!);
+      return breakTie(candidates, out.cost, band, rng);
+    },
+  };
+}
+
+/** Fills `out` for every row; returns the cheapest row, or -1 when no worker is up. */
+function writeCosts(
+  candidates: Candidates,
+  query: RouteQuery,
+  prices: ExpectedLatencyOptions,
+  out: DecisionTerms,
+): number | 'no usable prediction' {
+  const { size, up, predictedTtftMs, predictedTpotMs, decodesRunning, kvCapacityTokens, step } = candidates;
+  out.layout('expected-latency', 'ms', TERMS, size);
+  const { cost } = out;
+  const [ttft, memoryWait, duplicate, memory, laterSteps, stall] = out.values as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  const { promptTokens, expectedOutputTokens: output } = query;
+  let best = -1;
+  for (let row = 0; row < size; row++) {
+    const ttftMs = predictedTtftMs[row]!;
+    const tpotMs = predictedTpotMs[row]!;
+    const uncached = uncachedTokens(candidates, row, query);
+    const { aMsPerToken, kAttMs, kKvMs, kSeqMs } = step[row]!;
+    const decodes = decodesRunning[row]!;
+    const prefillMs = aMsPerToken * uncached;
+    // Attention of a chunked prefill telescopes: uncached queries over the cached part and half of themselves.
+    const attentionMs = kAttMs * uncached * (promptTokens - uncached / 2);
+
+    ttft[row] = ttftMs;
+    memoryWait[row] = 0;
+    memory[row] = 0;
+    const capacity = kvCapacityTokens[row]!;
+    if (capacity > 0) {
+      const used = usedKvTokens(candidates, row);
+      memoryWait[row] = memoryWaitMs(candidates, row, query, used, uncached);
+      const forecast = (used + candidates.expectedGrowthTokens[row]! / 2) / capacity;
+      const occupancy = Math.min(MOST_OCCUPIED, forecast);
+      const e2eMs = ttftMs + output * tpotMs;
+      memory[row] = ((prices.memoryPrice * (uncached + output / 2)) / capacity) * e2eMs * (occupancy / (1 - occupancy));
+    }
+    duplicate[row] = prices.duplicatePrice * prefillMs;
+    laterSteps[row] = (prices.laterStepsPrice * decodes * (kKvMs * (promptTokens + output / 2) + kSeqMs) * output) / 2;
+    stall[row] = prices.stallPrice * decodes * (prefillMs + attentionMs);
+
+    if (up[row] !== 1) {
+      cost[row] = Infinity;
+      continue;
+    }
+    const total = ttftMs + memoryWait[row]! + duplicate[row]! + memory[row]! + laterSteps[row]! + stall[row]!;
+    // One worker without a prediction cannot be compared with the rest in milliseconds, so none is.
+    if (!(total >= 0 && total < Infinity)) return 'no usable prediction';
+    cost[row] = total;
+    if (best < 0 || total < cost[best]!) best = row;
+  }
+  return best;
+}
+
+/**
+ * Wait until the KV cache has room. Holders end spread evenly over twice their mean remaining output, so memory comes
+ * free at `used / (2 x remaining x tpot)`.
+ */
+function memoryWaitMs(candidates: Candidates, row: number, query: RouteQuery, used: number, uncached: number): number {
+  const capacity = candidates.kvCapacityTokens[row]!;
+  if (query.promptTokens > capacity) return NEVER_FITS_MS;
+  const missing = used + uncached - capacity;
+  if (!(missing > 0)) return 0;
+  const requests = Math.max(1, candidates.inflightRequests[row]!);
+  // Requests past their expected length still have something to go.
+  const remaining = Math.max(candidates.expectedGrowthTokens[row]! / requests, query.expectedOutputTokens / 4);
+  return (missing / used) * 2 * remaining * candidates.predictedTpotMs[row]!;
+}
+
+/** Of two rows drawn at random among those that cost at most `band`, the one with less in flight. */
+function breakTie(candidates: Candidates, cost: Float64Array, band: number, rng: Rng): Choice {
+  const { size, inflightRequests, queuedPrefillTokens } = candidates;
+  let tied = 0;
+  for (let row = 0; row < size; row++) if (cost[row]! <= band) tied++;
+  const first = uniform(rng, tied);
+  const second = tied === 1 ? first : (first + 1 + uniform(rng, tied - 1)) % tied;
+  let a = -1;
+  let b = -1;
+  for (let row = 0, index = 0; row < size; row++) {
+    if (!(cost[row]! <= band)) continue;
+    if (index === first) a = row;
+    if (index === second) b = row;
+    index++;
+  }
+  const fewer = inflightRequests[b]! - inflightRequests[a]! || queuedPrefillTokens[b]! - queuedPrefillTokens[a]!;
+  return { kind: 'picked', row: fewer < 0 ? b : a };
+}
