@@ -84,7 +84,7 @@ export class BlockPool {
   }
 
   /**
-   * Takes the least recently freed block, evicting what it held, with one reference.
+   * Takes the block at the front of the free queue, evicting what it held, with one reference.
    * @throws RangeError when no block is free: the caller must check {@link freeBlocks} first.
    */
   allocate(): number {
@@ -114,15 +114,19 @@ export class BlockPool {
     this.bucketTail[bucket] = block;
   }
 
-  /** Gives one reference back; the last one puts the block at the end of the free queue. */
+  /**
+   * Gives one reference back. After the last one a block with a hash goes to the end of the free queue, one without to
+   * its front: nothing is lost by taking that one first.
+   */
   release(block: number): void {
     if (--this.references[block]! > 0) return;
     const sentinel = this.capacity;
-    const last = this.freePrevious[sentinel]!;
-    this.freeNext[last] = block;
-    this.freePrevious[block] = last;
-    this.freeNext[block] = sentinel;
-    this.freePrevious[sentinel] = block;
+    const next = this.hashed[block] === 1 ? sentinel : this.freeNext[sentinel]!;
+    const previous = this.freePrevious[next]!;
+    this.freeNext[previous] = block;
+    this.freePrevious[block] = previous;
+    this.freeNext[block] = next;
+    this.freePrevious[next] = block;
     this.free++;
   }
 
