@@ -1,0 +1,1 @@
+export { createReferenceIndex } from './reference.ts';
