@@ -1,0 +1,100 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { runUp, type UpOptions } from './up/up.ts';
+
+export const VERSION = '0.1.0';
+
+/** Exit codes of every command, also shown by `--help`. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const number =
+  (what: string, min: number, max: number, whole = true) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`${what} is ${whole ? 'a whole number' : 'a number'} from ${min} to ${max}.`);
+    }
+    return value;
+  };
+
+const url = (text: string): string => {
+  const parsed = URL.canParse(text) ? new URL(text) : null;
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new InvalidArgumentError('Give a URL such as http://host:8000.');
+  if (parsed.pathname !== '/' || parsed.search !== '')
+    throw new InvalidArgumentError('Give the address alone, without a path.');
+  return parsed.origin;
+};
+
+const repeated = (text: string, before: readonly string[]): string[] => [...before, url(text)];
+
+/** The command line. `run` resolves with the exit code and never throws for what a user typed. */
+export function buildProgram(env: Environment): { run(argv: readonly string[]): Promise<number> } {
+  let code: number = EXIT.ok;
+  const program = new Command('sluice')
+    .description('Control plane and data plane in front of a fleet of LLM engines')
+    .version(VERSION)
+    .showHelpAfterError('(add --help for the options)')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage')
+    .exitOverride();
+
+  program
+    .command('up')
+    .description('start Sluice: in front of simulated engines, of the given engines, or of a fleet file')
+    .option('--engine <url>', 'a running engine to put Sluice in front of; repeat for more', repeated, [])
+    .option('--tokenizer <dir>', "folder with the engines' tokenizer.json and chat template (with --engine)")
+    .addOption(new Option('--fleet <file>', 'fleet file that names pools and engines').conflicts(['engine', 'engines']))
+    .option('--engines <n>', 'number of simulated engines', number('--engines', 1, 64), 4)
+    .option('--profile <id>', 'hardware and model that simulated engines behave like', 'llama-3.1-8b-h100')
+    .option(
+      '--speed <factor>',
+      'simulated engines run this many times faster',
+      number('--speed', 0.001, 10_000, false),
+      1,
+    )
+    .option('--policy <id>', 'routing policy', 'expected-latency')
+    .option('--port <port>', 'data plane port', number('--port', 1, 65_535), envPort(env['SLUICE_PORT'], 8080))
+    .option(
+      '--admin-port <port>',
+      'admin port',
+      number('--admin-port', 1, 65_535),
+      envPort(env['SLUICE_ADMIN_PORT'], 8081),
+    )
+    .option('--services', 'every service as its own process on a real NATS and Redis', false)
+    .option('--verbose', 'show the log of every process', false)
+    .addHelpText(
+      'after',
+      '\nWith --services, SLUICE_NATS_URL and SLUICE_REDIS_URL name servers to use; without them nats-server and\n' +
+        'redis-server are started from the PATH. Other variables (ROUTER_..., KV_INDEX_..., ...) reach the services.',
+    )
+    .action(async (options: UpOptions) => {
+      code = await runUp(options, env);
+    });
+
+  return {
+    async run(argv) {
+      if (argv.length <= 2) {
+        program.outputHelp();
+        return EXIT.usage;
+      }
+      try {
+        await program.parseAsync(argv);
+      } catch (error) {
+        if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+        throw error;
+      }
+      return code;
+    },
+  };
+}
+
+/** A port from the environment; commander shows it as the default. An unusable one is left to fail as the option would. */
+function envPort(text: string | undefined, fallback: number): number {
+  if (text === undefined || text === '') return fallback;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new CommanderError(EXIT.usage, 'sluice.port', `'${text}' is no port`);
+  }
+  return port;
+}
