@@ -1,5 +1,8 @@
+export { decodeKvBatch } from './decode-kv-batch.ts';
 export { encodeKvBatch } from './encode-kv-batch.ts';
 export type { KvBatchForm } from './encode-kv-batch.ts';
+export { parseEngineMetrics } from './engine-metrics.ts';
+export type { EngineSignals } from './engine-metrics.ts';
 export { hashWords } from './hash-words.ts';
 export type {
   BlocksCleared,
@@ -15,4 +18,8 @@ export type {
 } from './kv-event.ts';
 export { createKvEventPublisher, publisherBinds } from './kv-event-publisher.ts';
 export type { KvEventPublisher, KvEventPublisherOptions } from './kv-event-publisher.ts';
+export { openKvEventStream } from './kv-event-stream.ts';
+export type { KvEventStream, KvEventStreamOptions } from './kv-event-stream.ts';
+export type { KvMessage, KvReplay } from './kv-replay.ts';
+export { KvDecodeError } from './msgpack-reader.ts';
 export { tierOfMedium } from './tier-alias.ts';
