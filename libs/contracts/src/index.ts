@@ -1,5 +1,13 @@
 export { defineRequest, defineStream, defineSubject } from './subject.ts';
-export type { PayloadOf, RequestSubject, StreamSubject, Subject } from './subject.ts';
+export type {
+  ParsedRequestOf,
+  PayloadOf,
+  ReplyOf,
+  RequestOf,
+  RequestSubject,
+  StreamSubject,
+  Subject,
+} from './subject.ts';
 export {
   ALL_TIERS,
   KV_BATCH_HEADER_BYTES,

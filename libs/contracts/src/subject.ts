@@ -16,6 +16,13 @@ export interface RequestSubject<Q extends z.ZodType = z.ZodType, A extends z.Zod
   readonly reply: A;
 }
 
+/** What a requester passes (defaults of the schema may be left out). */
+export type RequestOf<T extends RequestSubject> = z.input<T['request']>;
+/** What a responder is given: the request as parsed, defaults filled in. */
+export type ParsedRequestOf<T extends RequestSubject> = z.output<T['request']>;
+/** What a requester gets. */
+export type ReplyOf<T extends RequestSubject> = z.output<T['reply']>;
+
 /** A high-rate subject with a compact binary payload; `parameters` are the tokens that follow the name. */
 export interface StreamSubject {
   readonly kind: 'stream';

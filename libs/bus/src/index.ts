@@ -1,0 +1,15 @@
+export type {
+  Bus,
+  BusCounters,
+  BusLogger,
+  BusState,
+  ConsumeOptions,
+  DropListener,
+  RequestOptions,
+  RequestOutcome,
+  StreamFilter,
+  StreamHandler,
+  Unsubscribe,
+} from './bus.ts';
+export { createMemoryBus } from './memory-bus.ts';
+export type { MemoryBusOptions } from './memory-bus.ts';

@@ -1,0 +1,260 @@
+import type { PayloadOf, ReplyOf, RequestOf, RequestSubject, StreamSubject, Subject } from '@sluice/contracts';
+import { silentLogger, streamSubjectText, zeroCounters } from './bus.ts';
+import type {
+  Bus,
+  BusLogger,
+  BusState,
+  ConsumeOptions,
+  DropListener,
+  RequestOptions,
+  RequestOutcome,
+  StreamHandler,
+  Unsubscribe,
+} from './bus.ts';
+import { MemoryStream } from './memory-stream.ts';
+
+export interface MemoryBusOptions {
+  readonly logger?: BusLogger;
+  /** Bound of what one stream keeps for `from: 'start'`. Default 64 MiB. */
+  readonly streamMaxBytes?: number;
+}
+
+/** Entries handed to one consumer before other work gets a turn. */
+const CONSUME_BATCH = 512;
+
+/**
+ * A bus within one process. Deliveries are asynchronous and in order, as over a network, so that a publisher never runs
+ * its subscribers' code.
+ */
+export function createMemoryBus(options: MemoryBusOptions = {}): Bus {
+  return new MemoryBus(options);
+}
+
+type Responder = (payload: never) => unknown;
+
+class MemoryBus implements Bus {
+  readonly counters = zeroCounters();
+  readonly #logger: BusLogger;
+  readonly #streamMaxBytes: number;
+  readonly #subscribers = new Map<string, Set<(payload: never) => void>>();
+  readonly #responders = new Map<string, Responder[]>();
+  readonly #streams = new Map<string, { stream: MemoryStream; consumers: Set<Consumer> }>();
+  readonly #stateListeners = new Set<(state: BusState) => void>();
+  #queue: (() => void)[] = [];
+  #scheduled = false;
+  #state: BusState = 'connected';
+
+  constructor(options: MemoryBusOptions) {
+    this.#logger = options.logger ?? silentLogger;
+    this.#streamMaxBytes = options.streamMaxBytes ?? 64 << 20;
+  }
+
+  state(): BusState {
+    return this.#state;
+  }
+
+  onState(listener: (state: BusState) => void): Unsubscribe {
+    this.#stateListeners.add(listener);
+    return () => this.#stateListeners.delete(listener);
+  }
+
+  publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void {
+    if (this.#state === 'disconnected') {
+      this.counters.publishDropped++;
+      return;
+    }
+    this.counters.published++;
+    const subscribers = this.#subscribers.get(subject.name);
+    if (!subscribers || subscribers.size === 0) return;
+    // Parsed now, which copies it: the publisher may change its object afterwards.
+    const parsed = subject.schema.safeParse(payload);
+    if (!parsed.success) {
+      this.counters.invalid += subscribers.size;
+      this.#logger.warn(`invalid ${subject.name}: ${parsed.error.message}`);
+      return;
+    }
+    this.#later(() => {
+      for (const handler of [...subscribers]) {
+        this.counters.received++;
+        this.#guard(subject.name, () => handler(parsed.data as never));
+      }
+    });
+  }
+
+  subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe {
+    const subscribers = this.#subscribers.get(subject.name) ?? new Set();
+    this.#subscribers.set(subject.name, subscribers);
+    // A function of its own, so that a handler subscribed twice is called twice and ended separately.
+    const own = (payload: never): void => handler(payload);
+    subscribers.add(own);
+    return () => subscribers.delete(own);
+  }
+
+  async request<T extends RequestSubject>(
+    subject: T,
+    payload: RequestOf<T>,
+    options?: RequestOptions,
+  ): Promise<RequestOutcome<ReplyOf<T>>> {
+    if (this.#state === 'disconnected') return unavailable('the bus is closed');
+    const responders = this.#responders.get(subject.name);
+    const responder = responders?.shift();
+    if (!responders || !responder) return unavailable(`nobody answers ${subject.name}`);
+    responders.push(responder);
+    const request = subject.request.safeParse(payload);
+    if (!request.success) return unavailable(`invalid request: ${request.error.message}`);
+
+    const timeoutMs = options?.timeoutMs ?? 2000;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(unavailable(`no reply within ${timeoutMs} ms`)), timeoutMs);
+      this.#later(() => {
+        void answer(subject, () => responder(request.data as never)).then((outcome) => {
+          clearTimeout(timer);
+          if (outcome.kind === 'unavailable') this.#logger.warn(`${subject.name}: ${outcome.reason}`);
+          resolve(outcome);
+        });
+      });
+    });
+  }
+
+  respond<T extends RequestSubject>(subject: T, handler: Responder): Unsubscribe {
+    const responders = this.#responders.get(subject.name) ?? [];
+    this.#responders.set(subject.name, responders);
+    const own: Responder = (payload) => handler(payload);
+    responders.push(own);
+    return () => {
+      const at = responders.indexOf(own);
+      if (at >= 0) responders.splice(at, 1);
+    };
+  }
+
+  append(stream: StreamSubject, tokens: readonly string[], bytes: Uint8Array): void {
+    streamSubjectText(stream, tokens);
+    if (this.#state === 'disconnected') {
+      this.counters.appendDropped++;
+      return;
+    }
+    this.counters.appended++;
+    const { stream: log, consumers } = this.#streamOf(stream);
+    log.push(tokens, bytes);
+    for (const consumer of consumers) this.#wake(consumer);
+  }
+
+  /** Nothing is ever dropped here: an append is stored at once. */
+  onDrop(_listener: DropListener): Unsubscribe {
+    return () => undefined;
+  }
+
+  consume(stream: StreamSubject, options: ConsumeOptions, handler: StreamHandler): Unsubscribe {
+    const { stream: log, consumers } = this.#streamOf(stream);
+    const { from } = options;
+    const next = from === 'start' ? 1 : from === 'new' ? log.lastSeq + 1 : from;
+    const consumer: Consumer = { name: stream.name, log, filter: options.filter ?? null, handler, next, awake: false };
+    consumers.add(consumer);
+    this.#wake(consumer);
+    return () => {
+      consumers.delete(consumer);
+      consumer.next = Infinity;
+    };
+  }
+
+  async drain(): Promise<void> {
+    if (this.#state === 'disconnected') return;
+    while (this.#scheduled || [...this.#streams.values()].some((s) => [...s.consumers].some((c) => c.awake))) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#state = 'disconnected';
+    this.#subscribers.clear();
+    this.#responders.clear();
+    this.#streams.clear();
+    for (const listener of this.#stateListeners) listener('disconnected');
+  }
+
+  #streamOf(subject: StreamSubject): { stream: MemoryStream; consumers: Set<Consumer> } {
+    let found = this.#streams.get(subject.name);
+    if (!found) {
+      found = { stream: new MemoryStream(this.#streamMaxBytes), consumers: new Set() };
+      this.#streams.set(subject.name, found);
+    }
+    return found;
+  }
+
+  #wake(consumer: Consumer): void {
+    if (consumer.awake) return;
+    consumer.awake = true;
+    setImmediate(() => this.#pump(consumer));
+  }
+
+  #pump(consumer: Consumer): void {
+    const { log } = consumer;
+    // What the stream discarded before this consumer came to it is skipped.
+    if (consumer.next < log.firstSeq) consumer.next = log.firstSeq;
+    const end = Math.min(log.lastSeq, consumer.next + CONSUME_BATCH - 1);
+    while (consumer.next <= end) {
+      const entry = log.at(consumer.next++);
+      if (consumer.filter && !matches(consumer.filter, entry.tokens)) continue;
+      this.counters.consumed++;
+      try {
+        consumer.handler(entry.tokens, entry.bytes, entry.seq);
+      } catch (error) {
+        this.#handlerError(consumer.name, error);
+      }
+    }
+    consumer.awake = false;
+    if (consumer.next <= log.lastSeq) this.#wake(consumer);
+  }
+
+  #later(task: () => void): void {
+    this.#queue.push(task);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      const queue = this.#queue;
+      this.#queue = [];
+      this.#scheduled = false;
+      for (const run of queue) run();
+    });
+  }
+
+  #guard(name: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#handlerError(name, error);
+    }
+  }
+
+  #handlerError(name: string, error: unknown): void {
+    this.counters.handlerErrors++;
+    this.#logger.warn(`handler of ${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+}
+
+interface Consumer {
+  readonly name: string;
+  readonly log: MemoryStream;
+  readonly filter: readonly string[] | null;
+  readonly handler: StreamHandler;
+  /** Sequence to deliver next. */
+  next: number;
+  /** A pump is scheduled. */
+  awake: boolean;
+}
+
+const matches = (filter: readonly string[], tokens: readonly string[]): boolean =>
+  filter.every((want, i) => want === '*' || want === tokens[i]);
+
+const unavailable = (reason: string): { kind: 'unavailable'; reason: string } => ({ kind: 'unavailable', reason });
+
+/** Runs a responder; a failure or a reply that does not fit the subject becomes an outcome. */
+async function answer<T extends RequestSubject>(
+  subject: T,
+  respond: () => unknown,
+): Promise<RequestOutcome<ReplyOf<T>>> {
+  try {
+    const reply = subject.reply.safeParse(await respond());
+    if (!reply.success) return unavailable(`invalid reply: ${reply.error.message}`);
+    return { kind: 'reply', value: reply.data as ReplyOf<T> };
+  } catch (error) {
+    return unavailable(`the responder failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,4 @@
+export { parseFleet } from './parse-fleet.ts';
+export type { ParsedFleet, ParseFleetOptions } from './parse-fleet.ts';
+export { FleetFileError, staticFleet, watchFleet } from './fleet-source.ts';
+export type { FleetSource, WatchFleetOptions } from './fleet-source.ts';

@@ -1,0 +1,145 @@
+import 'reflect-metadata';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory, RouterModule } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { busMetrics } from './bus-metrics.ts';
+import { BusTransport } from './bus-transport.ts';
+import { nestLogger } from './nest-logger.ts';
+import { aggregateRoutes, servicePlatformRoutes } from './platform-routes.ts';
+import type { HostedService, HttpServer, PlatformOptions } from './platform-routes.ts';
+import { ProblemFilter } from './problem.ts';
+import type { RunningService, Service, ServiceContext } from './service.ts';
+
+/** Where the admin HTTP server listens and how long it waits. */
+export interface AdminOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Version shown by the OpenAPI document. Default `0.1.0`. */
+  readonly version?: string;
+  /** How long {@link RunningService.close} waits for the services to finish their work. Default 10,000. */
+  readonly drainMs?: number;
+}
+
+export interface RunServiceOptions extends AdminOptions {
+  readonly context: ServiceContext;
+  readonly service: Service;
+  /** Title of the OpenAPI document. */
+  readonly title: string;
+}
+
+export interface RunServicesOptions extends AdminOptions {
+  readonly services: readonly HostedService[];
+  /** Modules beside the services', with absolute paths. */
+  readonly extraModules?: readonly DynamicModule[];
+}
+
+/** Base of a Nest application: a module that only imports others. */
+class RootModule {}
+
+/** Bodies of admin requests are small. */
+const ADMIN_BODY_BYTES = 1 << 20;
+
+/**
+ * Runs one service as a process of its own: admin controllers at `/`, `/healthz`, `/readyz`, `/metrics`, `/openapi.json`,
+ * `/docs`, and its bus responders. Signals are {@link runMain}'s.
+ */
+export function runService(options: RunServiceOptions): Promise<RunningService> {
+  const hosted = { context: options.context, service: options.service };
+  return run(options, [hosted], [options.service.module], (http, platform) => {
+    servicePlatformRoutes(http, '', hosted, options.title, platform);
+  });
+}
+
+/**
+ * Runs several services in one process on one admin port: everything of a service is below `/<name>/`, and `/healthz`,
+ * `/readyz` and `/metrics` speak for all. The services must share one bus.
+ */
+export function runServices(options: RunServicesOptions): Promise<RunningService> {
+  const { services } = options;
+  const routes = services.map(({ service }) => ({ path: service.name, module: service.module.module as Type }));
+  const modules = [
+    ...services.map(({ service }) => service.module),
+    ...(options.extraModules ?? []),
+    RouterModule.register(routes),
+  ];
+  return run(options, services, modules, (http, platform) => {
+    for (const hosted of services) {
+      const { name } = hosted.service;
+      servicePlatformRoutes(http, `/${name}`, hosted, `Sluice ${name}`, platform);
+    }
+    aggregateRoutes(http, services, platform);
+  });
+}
+
+async function run(
+  options: AdminOptions,
+  services: readonly HostedService[],
+  imports: DynamicModule[],
+  routes: (http: HttpServer, platform: PlatformOptions) => void,
+): Promise<RunningService> {
+  const first = services[0];
+  if (!first) throw new RangeError('no service to run');
+  const { bus, logger, metrics } = first.context;
+  if (services.some(({ context }) => context.bus !== bus)) throw new RangeError('services of a process share one bus');
+
+  const adapter = new FastifyAdapter({ bodyLimit: ADMIN_BODY_BYTES });
+  const app = await NestFactory.create<NestFastifyApplication>({ module: RootModule, imports }, adapter, {
+    logger: nestLogger(logger),
+    abortOnError: false,
+  });
+  let draining = false;
+  app.useGlobalFilters(new ProblemFilter(logger));
+  routes(adapter.getInstance() as unknown as HttpServer, {
+    app,
+    draining: () => draining,
+    startedAtMs: Date.now(),
+    version: options.version ?? '0.1.0',
+  });
+  busMetrics(metrics, bus);
+  app.connectMicroservice({ strategy: new BusTransport(bus) });
+
+  let closing: Promise<void> | undefined;
+  const shutDown = async (): Promise<void> => {
+    draining = true;
+    const drainMs = options.drainMs ?? 10_000;
+    await Promise.all(services.map((hosted) => stopWithin(hosted, drainMs)));
+    await app.close();
+    await bus.drain();
+    await Promise.all([...new Set(services.map(({ context }) => context.store))].map((store) => store.close()));
+  };
+  const close = (): Promise<void> => (closing ??= shutDown());
+
+  try {
+    await app.startAllMicroservices();
+    await app.listen(options.port, options.host);
+    for (const { service } of services) await service.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { url: await originOf(app), close };
+}
+
+/** Stops a service; one that fails or takes too long is told in the log and left behind. */
+async function stopWithin({ context, service }: HostedService, drainMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), drainMs);
+  });
+  try {
+    const outcome = await Promise.race([service.stop(), deadline]);
+    if (outcome === 'late') context.logger.warn(`${service.name} did not drain within ${drainMs} ms`);
+  } catch (error) {
+    context.logger.error({ err: error }, `${service.name} failed to stop`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The address as a client on this machine can use it. */
+async function originOf(app: NestFastifyApplication): Promise<string> {
+  const url = new URL(await app.getUrl());
+  return url.origin;
+}

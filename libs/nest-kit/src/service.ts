@@ -1,0 +1,39 @@
+import type { DynamicModule } from '@nestjs/common';
+import type { Bus } from '@sluice/bus';
+import type { Store } from '@sluice/store';
+import type { Logger, Metrics } from '@sluice/telemetry';
+
+/** What every service is given; services of one process may share bus and store. */
+export interface ServiceContext {
+  readonly service: string;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface ServiceStatus {
+  /** Whether the service can do its work; what `/readyz` answers with. */
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
+/** What an app gives to its process shell. */
+export interface Service {
+  readonly name: string;
+  /** The admin controllers, with paths that do not name the service, as direct `controllers` of this module. */
+  readonly module: DynamicModule;
+  status(): ServiceStatus;
+  /** Starts loops and servers; called once, after the admin port is open. */
+  start(): Promise<void>;
+  /** Graceful drain: takes no new work and resolves when the work at hand is done. Called once, also after a failed start. */
+  stop(): Promise<void>;
+}
+
+/** A started process shell. */
+export interface RunningService {
+  /** Origin of the admin HTTP server. */
+  readonly url: string;
+  /** Drains the services, closes the admin server, the bus and the store. Safe to call twice. */
+  close(): Promise<void>;
+}
