@@ -1,0 +1,76 @@
+import type { EwmaState, QuantileState } from '@sluice/numerics';
+import type { ErrorTrackerState } from './error-tracker.ts';
+import type { StepEstimatorState } from './step-estimator.ts';
+import { PARAMETERS } from './work.ts';
+import type { WorkerBiasState } from './worker-bias.ts';
+
+/** All that a learner knows, as JSON. */
+export interface LearnerState {
+  readonly version: 1;
+  readonly samples: number;
+  readonly estimator: StepEstimatorState;
+  readonly bias: WorkerBiasState;
+  readonly ttft: ErrorTrackerState;
+  readonly tpot: ErrorTrackerState;
+  readonly outputTokens: EwmaState;
+  readonly bytesPerToken: EwmaState;
+}
+
+type Shape<T> = { readonly [Key in keyof T]: (value: unknown) => boolean };
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Every named field passes its check. */
+const record =
+  <T>(shape: Shape<T>) =>
+  (value: unknown): boolean =>
+    isRecord(value) && Object.entries<(field: unknown) => boolean>(shape).every(([name, ok]) => ok(value[name]));
+
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAbove0 = (value: unknown): boolean => isNumber(value) && (value as number) > 0;
+const list =
+  (length: number, ok: (item: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.length === length && value.every(ok);
+
+const isEwma = record<EwmaState>({ sum: isNumber, weight: isNumber });
+const isQuantile = record<QuantileState>({ value: isNumber, scale: isAbove0, samples: isCount });
+const isErrorTracker = record<ErrorTrackerState>({
+  absolute: isEwma,
+  covered: isEwma,
+  tail: isQuantile,
+  samples: isCount,
+});
+const isEstimator = record<StepEstimatorState>({
+  scale: list(PARAMETERS.length, isAbove0),
+  rls: record<StepEstimatorState['rls']>({
+    coefficients: list(PARAMETERS.length, isAbove0),
+    covariance: list(PARAMETERS.length ** 2, isNumber),
+  }),
+  noise: record<StepEstimatorState['noise']>({ ttft: isEwma, tpot: isEwma, total: isEwma }),
+});
+const isBias = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.every(
+    (entry) =>
+      Array.isArray(entry) &&
+      entry.length === 3 &&
+      typeof entry[0] === 'string' &&
+      isNumber(entry[1]) &&
+      isAbove0(entry[2]),
+  );
+const check = record<LearnerState>({
+  version: (value) => value === 1,
+  samples: isCount,
+  estimator: isEstimator,
+  bias: isBias,
+  ttft: isErrorTracker,
+  tpot: isErrorTracker,
+  outputTokens: isEwma,
+  bytesPerToken: isEwma,
+});
+
+/** Whether `value` is a state that a learner can take over; what was stored is not trusted. */
+export const isLearnerState = (value: unknown): value is LearnerState => check(value);

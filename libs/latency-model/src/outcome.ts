@@ -1,0 +1,75 @@
+import type { WorkerLoad } from './work.ts';
+
+/** What happened to one routed request; the fields of the `outcome.v1` message that the learner reads. */
+export interface Outcome {
+  readonly worker: string;
+  readonly streamed: boolean;
+  readonly result: 'completed' | 'client-abort' | 'upstream-error' | 'rejected';
+  readonly promptTokens: number;
+  readonly promptBytes?: number | undefined;
+  readonly outputTokens: number;
+  /** Cached tokens that the router counted on. */
+  readonly predictedCachedTokens: number;
+  /** Cached tokens that the engine reported; null when it does not say. */
+  readonly cachedTokens: number | null;
+  readonly ttftMs: number | null;
+  readonly tpotMs: number | null;
+  readonly e2eMs: number | null;
+  readonly load: WorkerLoad;
+}
+
+/** What an outcome measured: a streamed one its TTFT and TPOT, another only their sum. */
+export interface Measured {
+  readonly ttftMs: number | null;
+  readonly tpotMs: number | null;
+  readonly totalMs: number | null;
+}
+
+export type Reading =
+  | { readonly kind: 'measured'; readonly measured: Measured }
+  | { readonly kind: 'ignored'; readonly reason: 'not-served' | 'nothing-measured' }
+  | { readonly kind: 'invalid' };
+
+const LONGEST_MS = 3_600_000;
+const MOST_TOKENS = 1e8;
+/** Below this many tokens a mean gap says more about the network than about the engine. */
+const FEWEST_FOR_TPOT = 4;
+
+/** What can be learned from `outcome`. Numbers that cannot be (negative, NaN, above an hour) make all of it invalid. */
+export function readOutcome(outcome: Outcome): Reading {
+  if (outcome.result !== 'completed' && outcome.result !== 'client-abort') {
+    return { kind: 'ignored', reason: 'not-served' };
+  }
+  if (!countsAreValid(outcome)) return { kind: 'invalid' };
+  const { streamed, ttftMs, tpotMs, e2eMs, outputTokens } = outcome;
+  for (const ms of [ttftMs, tpotMs, e2eMs]) {
+    if (ms !== null && !(ms > 0 && ms <= LONGEST_MS)) return { kind: 'invalid' };
+  }
+  const completed = outcome.result === 'completed';
+  const measured: Measured = {
+    ttftMs: streamed ? ttftMs : null,
+    tpotMs: streamed && outputTokens >= FEWEST_FOR_TPOT ? tpotMs : null,
+    totalMs: !streamed && completed && outputTokens >= 1 ? e2eMs : null,
+  };
+  if (measured.ttftMs === null && measured.tpotMs === null && measured.totalMs === null) {
+    return { kind: 'ignored', reason: 'nothing-measured' };
+  }
+  return { kind: 'measured', measured };
+}
+
+function countsAreValid(outcome: Outcome): boolean {
+  const { promptTokens, outputTokens, predictedCachedTokens, cachedTokens, load } = outcome;
+  return (
+    promptTokens >= 1 &&
+    promptTokens <= MOST_TOKENS &&
+    isCount(outputTokens) &&
+    isCount(predictedCachedTokens) &&
+    (cachedTokens === null || isCount(cachedTokens)) &&
+    isCount(load.queuedPrefillTokens) &&
+    isCount(load.decodesRunning) &&
+    isCount(load.decodeContextTokens) &&
+    isCount(load.inflightRequests)
+  );
+}
+
+const isCount = (value: number): boolean => value >= 0 && value <= MOST_TOKENS;

@@ -1,0 +1,111 @@
+import { describe, expect, it } from '@jest/globals';
+import { Ewma, QuantileTracker, Rls, seededRng } from './index.ts';
+
+const gaussian = (rng: () => number): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
+
+describe('Ewma', () => {
+  it('is the first sample after one sample, and forgets by half-lives', () => {
+    const mean = new Ewma(10);
+    expect(mean.value).toBeNaN();
+    mean.observe(8);
+    expect(mean.value).toBe(8);
+    for (let i = 0; i < 10; i++) mean.observe(0);
+    // 8 * 2^-1 over the sum of eleven weights 2^(-k/10)
+    let weights = 0;
+    for (let k = 0; k <= 10; k++) weights += 2 ** (-k / 10);
+    expect(mean.value).toBeCloseTo(4 / weights, 12);
+  });
+
+  it('starts from its prior, leaves out what is not finite and can be stored', () => {
+    const mean = new Ewma(100, 256, 1);
+    mean.observe(NaN);
+    mean.observe(Infinity);
+    expect(mean.value).toBe(256);
+    mean.observe(0);
+    expect(mean.value).toBeGreaterThan(100);
+    expect(mean.value).toBeLessThan(156);
+    const again = new Ewma(100);
+    again.restore(mean.toState());
+    expect(again.value).toBe(mean.value);
+  });
+});
+
+describe('QuantileTracker', () => {
+  it('covers the stated share, before and after the distribution shifts', () => {
+    const rng = seededRng(5);
+    const tracker = new QuantileTracker(0.9, 0.4);
+    const coverage = (mean: number, deviation: number): number => {
+      let covered = 0;
+      for (let i = 0; i < 4000; i++) {
+        const sample = mean + deviation * gaussian(rng);
+        if (i >= 1000 && sample <= tracker.value) covered++;
+        tracker.observe(sample);
+      }
+      return covered / 3000;
+    };
+    expect(coverage(0, 0.2)).toBeCloseTo(0.9, 1);
+    expect(coverage(0.7, 0.5)).toBeCloseTo(0.9, 1);
+    const before = tracker.value;
+    tracker.observe(NaN);
+    expect(tracker.value).toBe(before);
+  });
+});
+
+describe('Rls', () => {
+  const make = (forgetting = 1): Rls =>
+    new Rls({ dimension: 3, start: 1, variance: 1, forgetting, lowerBound: 0 });
+
+  it('agrees with batch least squares regularised towards the start', () => {
+    const rng = seededRng(7);
+    const rls = make();
+    const rows: number[][] = [];
+    const samples: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const row = [rng(), rng(), rng()];
+      const sample = 0.5 * row[0]! + 2 * row[1]! + 1.2 * row[2]! + 0.05 * gaussian(rng);
+      rows.push(row);
+      samples.push(sample);
+      rls.update(Float64Array.from(row), sample, 0.01);
+    }
+    // Gradient of sum((y - x*b)^2)/0.01 + sum((b - 1)^2)/1 vanishes at the estimate.
+    for (let k = 0; k < 3; k++) {
+      let gradient = rls.coefficients[k]! - 1;
+      rows.forEach((row, i) => {
+        gradient -= (row[k]! * (samples[i]! - rls.predict(Float64Array.from(row)))) / 0.01;
+      });
+      expect(Math.abs(gradient)).toBeLessThan(1e-6);
+    }
+  });
+
+  it('keeps an unexcited coefficient at its start however long it forgets', () => {
+    const rls = make(0.9);
+    for (let i = 0; i < 5000; i++) rls.update(Float64Array.of(1, 2, 0), 7, 0.01);
+    expect(rls.coefficients[2]).toBe(1);
+    expect(rls.predict(Float64Array.of(1, 2, 0))).toBeCloseTo(7, 3);
+    expect(rls.variance(Float64Array.of(0, 0, 1))).toBeLessThanOrEqual(1);
+    // and still learns it at once when it is excited
+    rls.update(Float64Array.of(0, 0, 1), 3, 0.01);
+    expect(rls.coefficients[2]).toBeCloseTo(3, 1);
+  });
+
+  it('never goes below its bound, and fits the rest given that', () => {
+    const rls = make();
+    const rng = seededRng(3);
+    for (let i = 0; i < 300; i++) {
+      const x = Float64Array.of(rng(), rng(), rng());
+      rls.update(x, 2 * x[0]! - 0.5 * x[1]! + x[2]!, 0.01);
+      for (const coefficient of rls.coefficients) expect(coefficient).toBeGreaterThanOrEqual(0);
+    }
+    expect(rls.coefficients[1]).toBe(0);
+    expect(rls.coefficients[0]).toBeGreaterThan(1.3);
+  });
+
+  it('can be stored and goes on identically', () => {
+    const first = make(0.99);
+    first.update(Float64Array.of(1, 0.3, 2), 5, 0.1);
+    const second = make(0.99);
+    second.restore(JSON.parse(JSON.stringify(first.toState())));
+    for (const rls of [first, second]) rls.update(Float64Array.of(0.2, 1, 0.1), 2, 0.1);
+    expect(second.toState()).toEqual(first.toState());
+  });
+});
