@@ -28,7 +28,7 @@ const LARGEST_ERROR = 10;
 export class ErrorTracker {
   private readonly absolute = new Ewma(HALF_LIFE);
   private readonly covered = new Ewma(HALF_LIFE);
-  private readonly tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
+  private tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
   private samples = 0;
 
   /** Factor on a prediction that covers {@link TAIL_QUANTILE} of the outcomes. */
@@ -42,6 +42,11 @@ export class ErrorTracker {
     this.absolute.observe(Math.min(LARGEST_ERROR, Math.abs(predictedMs - measuredMs) / measuredMs));
     this.covered.observe(logResidual <= this.tail.value ? 1 : 0);
     this.tail.observe(logResidual);
+  }
+
+  /** Forgets the tail of a model that is no longer in force; the errors stay, they were made. */
+  restartTail(): void {
+    this.tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
   }
 
   errors(): PredictionErrors {

@@ -77,12 +77,18 @@ export class Learner {
     if (!results.includes('learned') && !results.includes('new-regime')) {
       return { kind: 'rejected', reason: 'outlier' };
     }
+    const newRegime = results.includes('new-regime');
+    if (newRegime) {
+      this.bias.clear();
+      this.ttft.restartTail();
+      this.tpot.restartTail();
+    }
     this.samples++;
     if (outcome.result === 'completed') this.outputTokens.observe(outcome.outputTokens);
     if (outcome.promptBytes !== undefined && outcome.promptBytes > 0) {
       this.bytesPerToken.observe(outcome.promptBytes / outcome.promptTokens);
     }
-    return { kind: 'learned', newRegime: results.includes('new-regime') };
+    return { kind: 'learned', newRegime };
   }
 
   parameters(): LearnedParameters {
@@ -164,8 +170,7 @@ export class Learner {
   private learnSample(target: Target, work: Work, ms: number, worker: string): ReturnType<StepEstimator['observe']> {
     const logResidual = Math.log(ms / workMs(this.estimator.parameters(), work));
     const result = this.estimator.observe(target, work, ms / this.bias.factor(worker));
-    if (result === 'new-regime') this.bias.clear();
-    else this.bias.observe(worker, logResidual);
+    if (result !== 'new-regime') this.bias.observe(worker, logResidual);
     return result;
   }
 

@@ -79,10 +79,10 @@ describe('predictTtftMs', () => {
 
   it('is NaN, never a number that looks usable, when an argument is not finite', () => {
     for (const broken of [NaN, Infinity]) {
+      expect(predictTtftMs(step, idle, { promptTokens: broken, cachedTokens: 0 }, { chunkTokens: 8192 })).toBeNaN();
       expect(
-        predictTtftMs(step, idle, { promptTokens: broken, cachedTokens: 0 }, { chunkTokens: 8192 }),
+        predictTpotMs(step, { ...idle, decodeContextTokens: broken }, { promptTokens: 1, outputTokens: 1 }),
       ).toBeNaN();
-      expect(predictTpotMs(step, { ...idle, decodeContextTokens: broken }, { promptTokens: 1, outputTokens: 1 })).toBeNaN();
     }
   });
 });

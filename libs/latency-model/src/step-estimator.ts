@@ -16,7 +16,12 @@ export interface StepEstimatorState {
 
 /** One coefficient's standard deviation before samples, as a share of its prior. */
 const PRIOR_DEVIATION = 1;
-const FORGETTING = 0.998;
+/** Share of the past kept per sample while the model fits, and while it is off by half. */
+const KEEP_MOST = 0.998;
+const KEEP_LEAST = 0.9;
+const FITS = 0.2;
+const OFF = 0.5;
+const MISFIT_HALF_LIFE = 15;
 /** Samples further off than this many standard deviations are outliers. */
 const GATE = 4;
 /** Deviation of samples from the model, as a share: at the start, and bounds of what is believed. */
@@ -39,7 +44,9 @@ const RESCALED: Readonly<Record<Target, readonly (keyof StepParameters)[]>> = {
 
 /**
  * Learns the step parameters of one variant from samples of (work, milliseconds), by recursive least squares on the
- * relative error: coefficients are shares of the parameter's scale, and features are shares of the prediction.
+ * relative error. Coefficients are shares of the parameter's scale. Times are in units of the geometric mean of predicted
+ * and measured, which makes the error symmetric, `2 sinh(log(measured / predicted) / 2)`: in units of either one alone,
+ * errors to one side would be bounded by 1 and the fit could settle there.
  */
 export class StepEstimator {
   private readonly scale: Float64Array;
@@ -47,12 +54,13 @@ export class StepEstimator {
     dimension: PARAMETERS.length,
     start: 1,
     variance: PRIOR_DEVIATION ** 2,
-    forgetting: FORGETTING,
     lowerBound: LEAST_COEFFICIENT,
   });
   private readonly features = new Float64Array(PARAMETERS.length);
-  /** Squared relative error of each target. */
+  /** Squared error of each target, in those units. */
   private readonly noise: Readonly<Record<Target, Ewma>>;
+  /** The same of recent samples, all targets together. */
+  private misfit = new Ewma(MISFIT_HALF_LIFE, 0, 1);
   /** Log ratios of recent outliers. */
   private readonly outliers: Readonly<Record<Target, number[]>> = { ttft: [], tpot: [], total: [] };
   private current: StepParameters;
@@ -71,24 +79,25 @@ export class StepEstimator {
   /** Learns that `work` took `ms`, both above 0. An outlier is not learned from, until there are too many of them. */
   observe(target: Target, work: Work, ms: number): 'learned' | 'outlier' | 'new-regime' {
     const predicted = workMs(this.current, work);
-    for (let i = 0; i < this.features.length; i++) this.features[i] = (work[i]! * this.scale[i]!) / predicted;
-    const ratio = ms / predicted;
+    const unit = Math.sqrt(predicted * ms);
+    for (let i = 0; i < this.features.length; i++) this.features[i] = (work[i]! * this.scale[i]!) / unit;
     const noise = this.noise[target];
     const variance = Math.min(NOISE_MOST ** 2, Math.max(NOISE_LEAST ** 2, noise.value));
-    const squared = (ratio - 1) ** 2;
+    const squared = ((ms - predicted) / unit) ** 2;
     // Clipped, so that outliers widen the gate without blowing it open.
     noise.observe(Math.min(squared, 9 * variance));
 
     const outliers = this.outliers[target];
     if (squared > GATE ** 2 * (this.rls.variance(this.features) + variance)) {
-      outliers.push(Math.log(ratio));
+      outliers.push(Math.log(ms / predicted));
       if (outliers.length < REGIME_OUTLIERS) return 'outlier';
       this.rescale(target, median(outliers));
       outliers.length = 0;
       return 'new-regime';
     }
     outliers.splice(0, 2);
-    this.rls.update(this.features, ratio, variance);
+    this.misfit.observe(squared);
+    this.rls.update(this.features, ms / unit, variance, this.keep());
     this.current = this.assemble();
     return 'learned';
   }
@@ -119,6 +128,12 @@ export class StepEstimator {
     });
     this.rls.reset();
     this.current = this.assemble();
+  }
+
+  /** A model that does not fit forgets fast: what it learned was learned of other step times, or around a wrong one. */
+  private keep(): number {
+    const off = Math.min(1, Math.max(0, (Math.sqrt(this.misfit.value) - FITS) / (OFF - FITS)));
+    return KEEP_MOST - off * (KEEP_MOST - KEEP_LEAST);
   }
 
   private assemble(): StepParameters {

@@ -52,8 +52,7 @@ describe('QuantileTracker', () => {
 });
 
 describe('Rls', () => {
-  const make = (forgetting = 1): Rls =>
-    new Rls({ dimension: 3, start: 1, variance: 1, forgetting, lowerBound: 0 });
+  const make = (): Rls => new Rls({ dimension: 3, start: 1, variance: 1, lowerBound: 0 });
 
   it('agrees with batch least squares regularised towards the start', () => {
     const rng = seededRng(7);
@@ -65,7 +64,7 @@ describe('Rls', () => {
       const sample = 0.5 * row[0]! + 2 * row[1]! + 1.2 * row[2]! + 0.05 * gaussian(rng);
       rows.push(row);
       samples.push(sample);
-      rls.update(Float64Array.from(row), sample, 0.01);
+      rls.update(Float64Array.from(row), sample, 0.01, 1);
     }
     // Gradient of sum((y - x*b)^2)/0.01 + sum((b - 1)^2)/1 vanishes at the estimate.
     for (let k = 0; k < 3; k++) {
@@ -78,13 +77,13 @@ describe('Rls', () => {
   });
 
   it('keeps an unexcited coefficient at its start however long it forgets', () => {
-    const rls = make(0.9);
-    for (let i = 0; i < 5000; i++) rls.update(Float64Array.of(1, 2, 0), 7, 0.01);
+    const rls = make();
+    for (let i = 0; i < 5000; i++) rls.update(Float64Array.of(1, 2, 0), 7, 0.01, 0.9);
     expect(rls.coefficients[2]).toBe(1);
     expect(rls.predict(Float64Array.of(1, 2, 0))).toBeCloseTo(7, 3);
     expect(rls.variance(Float64Array.of(0, 0, 1))).toBeLessThanOrEqual(1);
     // and still learns it at once when it is excited
-    rls.update(Float64Array.of(0, 0, 1), 3, 0.01);
+    rls.update(Float64Array.of(0, 0, 1), 3, 0.01, 0.9);
     expect(rls.coefficients[2]).toBeCloseTo(3, 1);
   });
 
@@ -93,7 +92,7 @@ describe('Rls', () => {
     const rng = seededRng(3);
     for (let i = 0; i < 300; i++) {
       const x = Float64Array.of(rng(), rng(), rng());
-      rls.update(x, 2 * x[0]! - 0.5 * x[1]! + x[2]!, 0.01);
+      rls.update(x, 2 * x[0]! - 0.5 * x[1]! + x[2]!, 0.01, 1);
       for (const coefficient of rls.coefficients) expect(coefficient).toBeGreaterThanOrEqual(0);
     }
     expect(rls.coefficients[1]).toBe(0);
@@ -101,11 +100,11 @@ describe('Rls', () => {
   });
 
   it('can be stored and goes on identically', () => {
-    const first = make(0.99);
-    first.update(Float64Array.of(1, 0.3, 2), 5, 0.1);
-    const second = make(0.99);
+    const first = make();
+    first.update(Float64Array.of(1, 0.3, 2), 5, 0.1, 0.99);
+    const second = make();
     second.restore(JSON.parse(JSON.stringify(first.toState())));
-    for (const rls of [first, second]) rls.update(Float64Array.of(0.2, 1, 0.1), 2, 0.1);
+    for (const rls of [first, second]) rls.update(Float64Array.of(0.2, 1, 0.1), 2, 0.1, 0.99);
     expect(second.toState()).toEqual(first.toState());
   });
 });

@@ -8,17 +8,15 @@ export interface RlsOptions {
   readonly dimension: number;
   /** Start of every coefficient. */
   readonly start: number;
-  /** Variance of every coefficient at the start; forgetting never takes it above. */
+  /** Variance of every coefficient at the start; forgetting never takes one above it (times the coefficient, squared). */
   readonly variance: number;
-  /** Share of the past kept per update, in (0, 1]. */
-  readonly forgetting: number;
   /** No coefficient goes below. */
   readonly lowerBound: number;
 }
 
 /**
  * Recursive least squares with exponential forgetting (the Kalman filter of constant coefficients). A direction that the
- * samples do not excite stays at its prior: its variance is capped at the start's, so forgetting cannot wind it up.
+ * samples do not excite stays at its prior: its variance is capped, so forgetting cannot wind it up.
  */
 export class Rls {
   readonly coefficients: Float64Array;
@@ -57,8 +55,8 @@ export class Rls {
     return Math.max(0, sum);
   }
 
-  /** Learns that `features` gave `sample`, measured with `noiseVariance` (above 0). */
-  update(features: Float64Array, sample: number, noiseVariance: number): void {
+  /** Learns that `features` gave `sample`, measured with `noiseVariance` (above 0). `keep`: share of the past kept, (0, 1]. */
+  update(features: Float64Array, sample: number, noiseVariance: number, keep: number): void {
     const { coefficients, covariance, gain } = this;
     const n = coefficients.length;
     const total = this.variance(features) + noiseVariance; // leaves P * features in gain
@@ -66,7 +64,7 @@ export class Rls {
     for (let i = 0; i < n; i++) coefficients[i]! += (gain[i]! / total) * error;
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
-        const value = (covariance[i * n + j]! - (gain[i]! * gain[j]!) / total) / this.options.forgetting;
+        const value = (covariance[i * n + j]! - (gain[i]! * gain[j]!) / total) / keep;
         covariance[i * n + j] = value;
         covariance[j * n + i] = value;
       }
@@ -97,9 +95,9 @@ export class Rls {
   private capVariance(): void {
     const { covariance } = this;
     const n = this.coefficients.length;
-    const most = this.options.variance;
     for (let i = 0; i < n; i++) {
       const own = covariance[i * n + i]!;
+      const most = this.options.variance * Math.max(1, this.coefficients[i]! ** 2);
       if (own <= most) continue;
       const scale = Math.sqrt(most / own); // rows and columns alike, so the matrix stays positive semi-definite
       for (let j = 0; j < n; j++) {

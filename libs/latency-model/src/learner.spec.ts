@@ -1,0 +1,226 @@
+import { describe, expect, it } from '@jest/globals';
+import type { StepParameters } from '@sluice/model';
+import { seededRng } from '@sluice/numerics';
+import type { Learner } from './learner.ts';
+import { createLearner } from './learner.ts';
+import type { Outcome } from './outcome.ts';
+import { biased, predictTpotMs, predictTtftMs } from './predict.ts';
+import { PRIORS } from './priors.ts';
+import type { SyntheticEngine } from './testing/synthetic-engine.ts';
+import { syntheticOutcome } from './testing/synthetic-engine.ts';
+
+const engine = { chunkTokens: 8192 };
+const truth = PRIORS['llama-3.1-70b-tp4-h100'];
+/** An engine on a CPU: 10 to 200 times the default prior. */
+const onCpu: StepParameters = {
+  t0Ms: 30,
+  twMs: 80,
+  aMsPerToken: 2,
+  kAttMs: 1e-4,
+  kKvMs: 2e-3,
+  kSeqMs: 1,
+  apiBaseMs: 8,
+  apiPerTokenMs: 0.01,
+};
+
+const synthetic = (step: StepParameters, seed: number): SyntheticEngine => ({
+  step,
+  engine,
+  noise: 0.1,
+  rng: seededRng(seed),
+});
+
+function teach(learner: Learner, from: SyntheticEngine, count: number): void {
+  for (let i = 0; i < count; i++) learner.observe(syntheticOutcome(from));
+}
+
+/** Mean relative error of the learned TTFT and TPOT against fresh outcomes measured without noise. */
+function modelError(learner: Learner, step: StepParameters): { ttft: number; tpot: number } {
+  const from = { ...synthetic(step, 99), noise: 0 };
+  const learned = learner.parameters().step;
+  let ttft = 0;
+  let tpot = 0;
+  for (let i = 0; i < 300; i++) {
+    const outcome = syntheticOutcome(from);
+    const prompt = { ...outcome, cachedTokens: outcome.predictedCachedTokens };
+    ttft += Math.abs(predictTtftMs(learned, outcome.load, prompt, engine) / outcome.ttftMs! - 1) / 300;
+    tpot += Math.abs(predictTpotMs(learned, outcome.load, outcome) / outcome.tpotMs! - 1) / 300;
+  }
+  return { ttft, tpot };
+}
+
+const outcome = (change: Partial<Outcome> = {}): Outcome => ({ ...syntheticOutcome(synthetic(truth, 4)), ...change });
+
+describe('Learner', () => {
+  it('is its prior before samples', () => {
+    const learner = createLearner({ prior: truth, engine });
+    expect(learner.parameters()).toEqual({
+      samples: 0,
+      step: truth,
+      ttftTailFactor: expect.closeTo(1.5),
+      tpotTailFactor: expect.closeTo(1.5),
+      workerBias: {},
+      meanOutputTokens: 256,
+      bytesPerToken: 4,
+    });
+    expect(learner.errors().ttft).toEqual({ samples: 0, mape: null, coverage: null });
+  });
+
+  it.each([1, 2, 3])('learns a synthetic engine from 1,000 outcomes with 10 %% noise (seed %d)', (seed) => {
+    const learner = createLearner({ prior: PRIORS.default, engine });
+    teach(learner, synthetic(truth, seed), 1000);
+    const { step, samples, meanOutputTokens, bytesPerToken } = learner.parameters();
+    expect(samples).toBe(1000);
+    // what loads and prompts tell apart well, within 10 %; t0 and tw only as their sum
+    expect(Math.abs(step.aMsPerToken / truth.aMsPerToken - 1)).toBeLessThan(0.1);
+    expect(Math.abs((step.t0Ms + step.twMs) / (truth.t0Ms + truth.twMs) - 1)).toBeLessThan(0.1);
+    expect(Math.abs(step.kKvMs / truth.kKvMs - 1)).toBeLessThan(0.2);
+    const error = modelError(learner, truth);
+    expect(error.ttft).toBeLessThan(0.04);
+    expect(error.tpot).toBeLessThan(0.04);
+    expect(meanOutputTokens).toBeGreaterThan(190);
+    expect(meanOutputTokens).toBeLessThan(250);
+    expect(bytesPerToken).toBeCloseTo(4.5, 1);
+  });
+
+  it('judges itself one step ahead: the error is the noise, and the tail factor covers 90 %', () => {
+    const learner = createLearner({ prior: PRIORS.default, engine });
+    teach(learner, synthetic(truth, 5), 2000);
+    const { ttft, tpot } = learner.errors();
+    // mean |error| of log-normal noise of 10 % is 8 %
+    expect(ttft.mape).toBeGreaterThan(0.06);
+    expect(ttft.mape).toBeLessThan(0.1);
+    expect(tpot.mape).toBeLessThan(0.1);
+    expect(ttft.coverage).toBeGreaterThan(0.84);
+    expect(ttft.coverage).toBeLessThan(0.96);
+    expect(tpot.coverage).toBeGreaterThan(0.84);
+  });
+
+  it.each([1, 2, 3])('finds an engine that is far from its prior within 300 outcomes (seed %d)', (seed) => {
+    const learner = createLearner({ prior: PRIORS.default, engine });
+    teach(learner, synthetic(onCpu, seed), 300);
+    const error = modelError(learner, onCpu);
+    expect(error.ttft).toBeLessThan(0.1);
+    expect(error.tpot).toBeLessThan(0.1);
+  });
+
+  it('adapts within 300 outcomes when all step times change, in either direction', () => {
+    const learner = createLearner({ prior: truth, engine });
+    teach(learner, synthetic(truth, 6), 500);
+    for (const factor of [3, 0.5]) {
+      const changed = biased(truth, factor);
+      teach(learner, synthetic(changed, 7), 300);
+      const error = modelError(learner, changed);
+      expect(error.ttft).toBeLessThan(0.08);
+      expect(error.tpot).toBeLessThan(0.08);
+    }
+  });
+
+  it('sees a slow worker as slow, and the variant as it is', () => {
+    const learner = createLearner({ prior: PRIORS.default, engine });
+    const rng = seededRng(8);
+    for (let i = 0; i < 2000; i++) {
+      const worker = `w${i % 4}`;
+      const slowness = worker === 'w3' ? 1.5 : 1;
+      learner.observe(syntheticOutcome({ step: truth, engine, noise: 0.1, rng, worker, slowness }));
+    }
+    const { w0, w3 } = learner.parameters().workerBias;
+    expect(w3! / w0!).toBeGreaterThan(1.35);
+    expect(w3! / w0!).toBeLessThan(1.65);
+  });
+
+  it('is not moved by one absurd outcome in twenty', () => {
+    const learner = createLearner({ prior: truth, engine });
+    const from = synthetic(truth, 9);
+    for (let i = 0; i < 2000; i++) {
+      const good = syntheticOutcome(from);
+      const absurd = i % 2 === 0 ? 0.001 : 3_000_000;
+      learner.observe(i % 20 < 19 ? good : { ...good, ttftMs: absurd, tpotMs: absurd });
+    }
+    const error = modelError(learner, truth);
+    expect(error.ttft).toBeLessThan(0.06);
+    expect(error.tpot).toBeLessThan(0.06);
+  });
+
+  it('rejects numbers that cannot be, and is unchanged by them', () => {
+    const learner = createLearner({ prior: truth, engine });
+    teach(learner, synthetic(truth, 10), 50);
+    const before = JSON.stringify(learner);
+    const load = outcome().load;
+    const impossible: Partial<Outcome>[] = [
+      { ttftMs: NaN },
+      { ttftMs: 0 },
+      { tpotMs: -1 },
+      { ttftMs: Infinity },
+      { tpotMs: 1e12 },
+      { promptTokens: 0 },
+      { promptTokens: NaN },
+      { outputTokens: -5 },
+      { cachedTokens: NaN },
+      { load: { ...load, decodeContextTokens: NaN } },
+      { load: { ...load, queuedPrefillTokens: -1 } },
+    ];
+    for (const change of impossible) {
+      expect(learner.observe(outcome(change))).toEqual({ kind: 'rejected', reason: 'invalid' });
+    }
+    expect(JSON.stringify(learner)).toBe(before);
+  });
+
+  it('ignores what was not served or measured nothing, and learns TTFT of an answer the client gave up', () => {
+    const learner = createLearner({ prior: truth, engine });
+    expect(learner.observe(outcome({ result: 'upstream-error' }))).toEqual({ kind: 'ignored', reason: 'not-served' });
+    expect(learner.observe(outcome({ result: 'rejected' }))).toEqual({ kind: 'ignored', reason: 'not-served' });
+    expect(learner.observe(outcome({ ttftMs: null, tpotMs: null }))).toEqual({
+      kind: 'ignored',
+      reason: 'nothing-measured',
+    });
+    const meanOutput = learner.parameters().meanOutputTokens;
+    const aborted = outcome({ result: 'client-abort', tpotMs: null, e2eMs: null, outputTokens: 1 });
+    expect(learner.observe(aborted).kind).toBe('learned');
+    expect(learner.errors().ttft.samples).toBe(1);
+    expect(learner.parameters().meanOutputTokens).toBe(meanOutput);
+  });
+
+  it('learns from answers that were not streamed what they show, their sum, and claims no TTFT from them', () => {
+    const learner = createLearner({ prior: PRIORS.default, engine });
+    const from = { ...synthetic(truth, 11), streamed: false };
+    teach(learner, from, 1000);
+    expect(learner.errors()).toEqual({
+      ttft: { samples: 0, mape: null, coverage: null },
+      tpot: { samples: 0, mape: null, coverage: null },
+    });
+    expect(modelError(learner, truth).tpot).toBeLessThan(0.06);
+    // A first byte of an answer that came whole is its end: it must not be taken for a first token.
+    const whole = outcome({ streamed: false, ttftMs: 9000, tpotMs: null, e2eMs: 9000 });
+    learner.observe(whole);
+    expect(learner.errors().ttft.samples).toBe(0);
+  });
+
+  it('goes on from its stored state exactly as if it had never stopped', () => {
+    const first = createLearner({ prior: PRIORS.default, engine });
+    teach(first, synthetic(truth, 12), 400);
+    const second = createLearner({ prior: PRIORS.default, engine });
+    expect(second.restore(JSON.parse(JSON.stringify(first)))).toBe(true);
+    for (const learner of [first, second]) teach(learner, synthetic(truth, 13), 50);
+    expect(second.parameters()).toEqual(first.parameters());
+    expect(second.errors()).toEqual(first.errors());
+  });
+
+  it('does not take over what is not a state', () => {
+    const learner = createLearner({ prior: truth, engine });
+    const good = JSON.parse(JSON.stringify(learner)) as Record<string, unknown>;
+    const broken = [
+      null,
+      42,
+      [],
+      {},
+      { ...good, version: 2 },
+      { ...good, samples: 'many' },
+      { ...good, estimator: { scale: [1, 2, 3] } },
+      { ...good, bias: [['w0', null, 3]] },
+    ];
+    for (const state of broken) expect(learner.restore(state)).toBe(false);
+    expect(learner.parameters().step).toEqual(truth);
+    expect(learner.restore(good)).toBe(true);
+  });
+});
