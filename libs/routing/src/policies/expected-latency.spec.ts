@@ -1,0 +1,203 @@
+import { describe, expect, it } from '@jest/globals';
+import { workerId } from '@sluice/model';
+import type { RouteQuery } from '@sluice/model';
+import { seededRng } from '@sluice/numerics';
+import { createDecisionTerms } from '../decision-terms.ts';
+import type { FleetTable } from '../fleet-table.ts';
+import { createLedger } from '../ledger.ts';
+import { pool, predictAll, QUERY, STEP } from '../testing/pool.ts';
+import { expectedLatency } from './expected-latency.ts';
+
+const policy = expectedLatency();
+const out = createDecisionTerms();
+const rng = seededRng(1);
+
+function decide(table: FleetTable, query: RouteQuery = QUERY): number {
+  const choice = policy.choose(table.columns, query, rng, out);
+  if (choice.kind !== 'picked') throw new Error(choice.reason);
+  return choice.row;
+}
+
+const term = (name: string, row: number): number => out.values[out.names.indexOf(name)]![row]!;
+const decodeOn = (table: FleetTable, row: number, requests: number, tokens: number): void => {
+  const ledger = createLedger(table);
+  for (let i = 0; i < requests; i++) {
+    const booking = ledger.book(row, { promptTokens: tokens, uncachedTokens: tokens, expectedOutputTokens: 200 });
+    booking.firstToken();
+  }
+};
+const queueOn = (table: FleetTable, row: number, tokens: number): void => {
+  createLedger(table).book(row, { promptTokens: tokens, uncachedTokens: tokens, expectedOutputTokens: 200 });
+};
+const usage = (table: FleetTable, row: number, kvUsage: number, kvCapacityTokens = 300_000): void =>
+  table.recordScrape(row, { waitingRequests: 0, runningRequests: 0, kvUsage, kvCapacityTokens }, 0);
+
+describe('expected-latency: the cost', () => {
+  it('is the sum of its terms, each as the formula says', () => {
+    const table = pool(1);
+    decodeOn(table, 0, 10, 2000);
+    usage(table, 0, 0.4);
+    predictAll(table, QUERY, () => 1000);
+    decide(table);
+    const uncached = 3000;
+    const output = 200;
+    const prefill = 0.053 * uncached;
+    const attention = 0.88e-6 * uncached * (4000 - uncached / 2);
+    const ttft = 30 + prefill;
+    const tpot = 15 + 0.05 * 10;
+    const forecast = (0.4 * 300_000 + (10 * 199) / 2) / 300_000;
+    const expected = {
+      ttft,
+      memoryWait: 0,
+      duplicate: 2 * prefill,
+      memory: ((uncached + output / 2) / 300_000) * (ttft + output * tpot) * (forecast / (1 - forecast)),
+      laterSteps: (0.05 * 10 * (0.046e-3 * (4000 + output / 2) + 0.005) * output) / 2,
+      stall: 0.05 * 10 * (prefill + attention),
+    };
+    expect(out.names).toEqual(Object.keys(expected));
+    for (const [name, value] of Object.entries(expected)) expect(term(name, 0)).toBeCloseTo(value, 9);
+    const sum = Object.values(expected).reduce((total, value) => total + value, 0);
+    expect(out.cost[0]).toBeCloseTo(sum, 9);
+    expect([out.unit, out.basis]).toEqual(['ms', 'expected-latency']);
+  });
+
+  it('charges the wait for memory when the request does not fit, and never more than finitely', () => {
+    const table = pool(2);
+    decodeOn(table, 0, 10, 29_000); // 290,010 of 300,000 held, 199 tokens to go each
+    usage(table, 0, 290_010 / 300_000);
+    const query = { ...QUERY, promptTokens: 20_000 };
+    predictAll(table, query, () => 0);
+    decide(table, query);
+    const missing = 290_010 + 20_000 - 300_000;
+    expect(term('memoryWait', 0)).toBeCloseTo((missing / 290_010) * 2 * 199 * 15.5, 6);
+    expect(term('memoryWait', 1)).toBe(0);
+
+    const huge = { ...QUERY, promptTokens: 400_000 };
+    usage(table, 1, 0, 500_000);
+    predictAll(table, huge, () => 0);
+    expect(decide(table, huge)).toBe(1);
+    expect(out.cost[0]).toBeGreaterThan(1e9);
+    expect(out.cost[0]).toBeLessThan(Infinity);
+  });
+
+  it('does without memory terms for a worker whose capacity is not known', () => {
+    const table = pool(2);
+    usage(table, 1, 0.95, 0);
+    predictAll(table, QUERY, () => 0);
+    decide(table);
+    expect([term('memory', 1), term('memoryWait', 1)]).toEqual([0, 0]);
+  });
+});
+
+describe('expected-latency: the choice', () => {
+  it('goes to the prefix while that worker is idle, and elsewhere once recomputing is faster', () => {
+    const table = pool(4);
+    const cached = (row: number): number => (row === 2 ? 3500 : 0);
+    predictAll(table, QUERY, cached);
+    expect(decide(table)).toBe(2);
+    // 3,500 tokens of prefill saved, charged three times with the duplicate: 10,500 tokens of queue outweigh them
+    queueOn(table, 2, 9000);
+    predictAll(table, QUERY, cached);
+    expect(decide(table)).toBe(2);
+    queueOn(table, 2, 3000);
+    predictAll(table, QUERY, cached);
+    expect(decide(table)).not.toBe(2);
+  });
+
+  it('spreads equal requests over an idle fleet, since each pick is booked before the next', () => {
+    for (const sharedTokens of [0, 16]) {
+      const table = pool(8);
+      const ledger = createLedger(table);
+      const counts = Array<number>(8).fill(0);
+      for (let i = 0; i < 64; i++) {
+        predictAll(table, QUERY, (row) => (row === 0 ? sharedTokens : 0)); // one shared first block, on one worker
+        const row = decide(table);
+        counts[row]!++;
+        ledger.book(row, { promptTokens: 4000, uncachedTokens: 4000, expectedOutputTokens: 200 });
+      }
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('shares ties among all workers, also where costs are equal and nothing is booked', () => {
+    const table = pool(4);
+    predictAll(table, QUERY, () => 0);
+    const counts = Array<number>(4).fill(0);
+    for (let i = 0; i < 4000; i++) counts[decide(table)]!++;
+    for (const count of counts) expect(Math.abs(count / 4000 - 0.25)).toBeLessThan(0.05);
+  });
+
+  it('takes the lesser loaded of costs that differ by less than the model errs, not of others', () => {
+    const table = pool(2);
+    decodeOn(table, 0, 1, 10);
+    predictAll(table, QUERY, () => 0);
+    table.columns.predictedTtftMs[0] = 240;
+    table.columns.predictedTtftMs[1] = 245;
+    for (let i = 0; i < 20; i++) expect(decide(table)).toBe(1);
+    table.columns.predictedTtftMs[1] = 300;
+    for (let i = 0; i < 20; i++) expect(decide(table)).toBe(0);
+  });
+
+  it('prefers free memory, as long as the reading is fresh', () => {
+    const table = pool(2);
+    const query = { ...QUERY, expectedOutputTokens: 2000 };
+    usage(table, 0, 0.85);
+    usage(table, 1, 0.2);
+    predictAll(table, query, () => 0);
+    expect(decide(table, query)).toBe(1);
+    expect(term('memory', 0)).toBeGreaterThan(10 * term('memory', 1));
+    table.ageSignals(30_000);
+    decide(table, query);
+    expect(term('memory', 0)).toBe(term('memory', 1));
+  });
+
+  it('gives slow engines less', () => {
+    const table = pool(2);
+    const slow = { ...STEP, aMsPerToken: STEP.aMsPerToken * 3 };
+    table.setStep(table.row(workerId('w1')), slow);
+    const ledger = createLedger(table);
+    const counts = [0, 0];
+    for (let i = 0; i < 40; i++) {
+      predictAll(table, QUERY, () => 0);
+      const { columns } = table;
+      columns.predictedTtftMs[1] = 30 + 3 * STEP.aMsPerToken * (columns.queuedPrefillTokens[1]! + 4000);
+      const row = decide(table);
+      counts[row]!++;
+      ledger.book(row, { promptTokens: 4000, uncachedTokens: 4000, expectedOutputTokens: 200 });
+    }
+    expect(counts[0]).toBeGreaterThan(2 * counts[1]!);
+    expect(counts[1]).toBeGreaterThan(0);
+  });
+});
+
+describe('expected-latency: without usable predictions', () => {
+  const degrade: [string, (table: FleetTable) => void][] = [
+    ['one worker', (table) => table.columns.predictedTtftMs.fill(NaN, 2, 3)],
+    ['every worker', (table) => table.columns.predictedTtftMs.fill(NaN)],
+    ['every TPOT', (table) => table.columns.predictedTpotMs.fill(Infinity)],
+  ];
+  it.each(degrade)('decides by least work when %s has none, spreads, and says so', (_name, breakIt) => {
+    const table = pool(4);
+    const ledger = createLedger(table);
+    const counts = Array<number>(4).fill(0);
+    for (let i = 0; i < 40; i++) {
+      predictAll(table, QUERY, () => 0);
+      breakIt(table);
+      const row = decide(table);
+      counts[row]!++;
+      ledger.book(row, { promptTokens: 4000, uncachedTokens: 4000, expectedOutputTokens: 200 });
+    }
+    expect(out.basis).toBe('token-load');
+    expect(out.unit).toBe('tokens');
+    expect(counts).toEqual([10, 10, 10, 10]);
+  });
+
+  it('is not put off by a worker that is down', () => {
+    const table = pool(3);
+    predictAll(table, QUERY, () => 0);
+    table.setUp(1, false);
+    table.columns.predictedTtftMs[1] = NaN;
+    expect([0, 2]).toContain(decide(table));
+    expect(out.basis).toBe('expected-latency');
+  });
+});
