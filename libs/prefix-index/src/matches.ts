@@ -19,7 +19,7 @@ export class PrefixMatches {
   lastBlockTokens!: Uint32Array;
   /** 1 when the confirmed prefix is the whole prompt. */
   whole!: Uint8Array;
-  #capacity = 0;
+  #capacity = -1;
 
   constructor(capacity: number) {
     this.reset(capacity);

@@ -137,9 +137,9 @@ export class ReferenceIndex implements PrefixIndex {
     this.expire(nowMs);
     out.reset(this.#rows.length);
     for (let row = 0; row < this.#rows.length; row++) {
-      const path = this.#longest([hi, lo], prompt, (block) => block.tiers.has(row));
+      const path = this.#longest(row, [hi, lo], prompt, false);
       const bytes = path.reduce((sum, block) => sum + block.spanBytes, 0);
-      const reach = this.#longest([hi, lo], prompt, (block) => block.tiers.has(row) || block.speculative.has(row));
+      const reach = this.#longest(row, [hi, lo], prompt, true);
       for (const block of path) out.tierTokens[Math.min(...block.tiers.get(row)!)]![row]! += block.tokens;
       out.confirmedTokens[row] = path.reduce((sum, block) => sum + block.tokens, 0);
       out.confirmedBytes[row] = bytes;
@@ -167,7 +167,7 @@ export class ReferenceIndex implements PrefixIndex {
     expiresAtMs: number,
   ): SpeculationId {
     this.expire(nowMs);
-    const path = this.#longest([hi, lo], prompt, (block) => block.tiers.has(row) || block.speculative.has(row));
+    const path = this.#longest(row, [hi, lo], prompt, true);
     const key = new Uint32Array(path.at(-1)?.words ?? [hi, lo]);
     let at = path.reduce((sum, block) => sum + block.spanBytes, 0);
     for (; at + SPECULATIVE_SPAN_BYTES <= prompt.length; at += SPECULATIVE_SPAN_BYTES) {
@@ -234,8 +234,8 @@ export class ReferenceIndex implements PrefixIndex {
     if (siblings?.size === 0) this.#children.delete(name(...block.parent));
   }
 
-  /** Longest chain of held blocks by bytes, then tokens, then the one whose first differing span is shorter. */
-  #longest(root: readonly [number, number], prompt: Uint8Array, held: (block: Block) => boolean): Block[] {
+  /** Longest chain that the row holds: most bytes, then most confirmed tokens, then the shorter span where they part. */
+  #longest(row: number, root: readonly [number, number], prompt: Uint8Array, speculative: boolean): Block[] {
     let best: Block[] = [];
     let bestBytes = 0;
     let bestTokens = 0;
@@ -252,9 +252,16 @@ export class ReferenceIndex implements PrefixIndex {
         if (step.at + length > prompt.length) continue;
         spanKey(...step.node, prompt, step.at, step.at + length, key);
         const child = children!.get(name(key[0]!, key[1]!));
-        if (child?.spanBytes !== length || !held(child)) continue;
+        if (child?.spanBytes !== length) continue;
+        const confirmed = child.tiers.has(row);
+        if (!confirmed && !(speculative && child.speculative.has(row))) continue;
         const path = { block: child, up: step.path };
-        pending.push({ node: child.words, at: step.at + length, tokens: step.tokens + child.tokens, path });
+        pending.push({
+          node: child.words,
+          at: step.at + length,
+          tokens: step.tokens + (confirmed ? child.tokens : 0),
+          path,
+        });
       }
     }
     return best;

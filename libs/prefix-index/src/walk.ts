@@ -1,0 +1,265 @@
+import { spanKey } from '@sluice/model';
+import type { PrefixMatches } from './matches.ts';
+import {
+  HOLDERS,
+  KEY_HI,
+  KEY_LO,
+  LENGTHS,
+  LINKED,
+  FLAGS,
+  NODE_WORDS,
+  NONE,
+  PARENT,
+  SPAN_BYTES,
+  SPECULATIVE,
+  TOKENS,
+} from './node-table.ts';
+import type { NodeTable } from './node-table.ts';
+
+/** Branches that wait while another is followed; a prompt that matches more ways at once is cut. */
+const MAX_FRAMES = 64;
+/** Keys tried for a prompt of n bytes: this many and n / 4 more. */
+const BASE_KEYS = 4096;
+
+/**
+ * Walks a prompt's bytes down from a root, depth first and shorter spans first. A branch carries the set of rows that
+ * hold every block so far, as bits: those confirmed, then (when there is speculation) those confirmed or speculative.
+ * Rows are written out where they leave a branch, so a step costs a few words per 32 workers whatever their number.
+ * All scratch is kept from call to call.
+ */
+export class Walk {
+  /** Matches that were cut. */
+  truncated = 0;
+  /** Bytes down to the node that {@link Walk.longest} answered. */
+  reached = 0;
+  readonly #table: NodeTable;
+  readonly #key = new Uint32Array(2);
+  readonly #lengths: number[] = [];
+
+  // pending branches; `#sets` holds `#setWords` words for each
+  readonly #nodes = new Uint32Array(MAX_FRAMES);
+  readonly #ats = new Uint32Array(MAX_FRAMES);
+  readonly #tokens = new Float64Array(MAX_FRAMES);
+  readonly #marks = new Uint32Array(MAX_FRAMES);
+  #depth = 0;
+  #keysLeft = 0;
+  #words = 0;
+  #setWords = 0;
+  #sets = new Uint32Array(0);
+  #here = new Uint32Array(0);
+  #leaving = new Uint32Array(0);
+
+  /** Tokens in tiers below the first on the current branch, `4 * row + tier`, and the log to take them back. */
+  #lower = new Float64Array(0);
+  readonly #lowerLog: number[] = [];
+
+  constructor(table: NodeTable) {
+    this.#table = table;
+  }
+
+  /** Fills `out` but for `whole` and `cachedTokens`; `out` is reset to the number of rows. */
+  match(root: number, prompt: Uint8Array, rows: number, speculation: boolean, out: PrefixMatches): void {
+    this.#prepare(rows, speculation ? 2 : 1, prompt);
+    this.#push(root, 0, 0);
+    this.#sets.fill(0xffffffff, 0, this.#setWords);
+    const { words } = this.#table;
+    while (this.#depth > 0) {
+      const frame = --this.#depth;
+      const node = this.#nodes[frame]!;
+      const at = this.#ats[frame]!;
+      const tokens = this.#tokens[frame]!;
+      for (let w = 0, from = frame * this.#setWords; w < this.#setWords; w++, from++) {
+        this.#here[w] = this.#sets[from]!;
+        this.#leaving[w] = this.#sets[from]!;
+      }
+      this.#rewindLower(this.#marks[frame]!);
+      if (at > 0) this.#addLower(node);
+      const lengths = this.#childLengths(node);
+      for (let i = 0; i < lengths; i++) {
+        const child = this.#child(node, prompt, at, this.#lengths[i]!);
+        if (child === NONE || !this.#intersect(child)) continue;
+        if (this.#depth === MAX_FRAMES) {
+          this.#keysLeft = -1;
+          break;
+        }
+        for (let w = 0, from = this.#depth * this.#setWords; w < this.#setWords; w++, from++)
+          this.#leaving[w]! &= ~this.#sets[from]!;
+        const record = child * NODE_WORDS;
+        this.#push(child, at + words[record + SPAN_BYTES]!, tokens + words[record + TOKENS]!);
+      }
+      if (at > 0) this.#writeLeaving(node, at, tokens, out);
+    }
+    this.#rewindLower(0);
+    if (this.#keysLeft < 0) this.truncated++;
+  }
+
+  /**
+   * Node at the end of the longest chain that one row holds, speculation included: most bytes, then most confirmed
+   * tokens. Its depth in bytes is then in {@link Walk.reached}.
+   */
+  longest(root: number, prompt: Uint8Array, row: number): number {
+    this.#prepare(0, 0, prompt);
+    this.#push(root, 0, 0);
+    const { words } = this.#table;
+    let best = root;
+    let bestTokens = 0;
+    this.reached = 0;
+    while (this.#depth > 0) {
+      const frame = --this.#depth;
+      const node = this.#nodes[frame]!;
+      const at = this.#ats[frame]!;
+      const tokens = this.#tokens[frame]!;
+      if (at > this.reached || (at === this.reached && tokens > bestTokens)) {
+        best = node;
+        bestTokens = tokens;
+        this.reached = at;
+      }
+      const lengths = this.#childLengths(node);
+      for (let i = 0; i < lengths && this.#depth < MAX_FRAMES; i++) {
+        const child = this.#child(node, prompt, at, this.#lengths[i]!);
+        if (child === NONE) continue;
+        const planes = this.#table.planes(child, row);
+        if (planes === 0) continue;
+        const record = child * NODE_WORDS;
+        const confirmed = planes !== 1 << SPECULATIVE;
+        this.#push(child, at + words[record + SPAN_BYTES]!, tokens + (confirmed ? words[record + TOKENS]! : 0));
+      }
+    }
+    return best;
+  }
+
+  #prepare(rows: number, sets: number, prompt: Uint8Array): void {
+    this.#depth = 0;
+    this.#keysLeft = BASE_KEYS + (prompt.length >>> 2);
+    this.#words = (rows + 31) >>> 5;
+    this.#setWords = this.#words * sets;
+    if (this.#sets.length < this.#setWords * MAX_FRAMES) this.#sets = new Uint32Array(this.#setWords * MAX_FRAMES);
+    if (this.#here.length < this.#setWords) {
+      this.#here = new Uint32Array(this.#setWords);
+      this.#leaving = new Uint32Array(this.#setWords);
+    }
+    if (this.#lower.length < 4 * rows) this.#lower = new Float64Array(4 * rows);
+  }
+
+  #push(node: number, at: number, tokens: number): void {
+    const frame = this.#depth++;
+    this.#nodes[frame] = node;
+    this.#ats[frame] = at;
+    this.#tokens[frame] = tokens;
+    this.#marks[frame] = this.#lowerLog.length;
+  }
+
+  /** Fills `#lengths` with the node's child lengths, longest first (the last one pushed is the first one popped). */
+  #childLengths(node: number): number {
+    const { words, lengths } = this.#table;
+    const map = node * NODE_WORDS + LENGTHS;
+    const count = words[map]!;
+    const pairs = count <= 1 ? words : lengths.words;
+    for (let i = 0, pair = lengths.start(words, map); i < count; i++, pair += 2) {
+      const length = pairs[pair]! - 1;
+      let place = i;
+      for (; place > 0 && this.#lengths[place - 1]! < length; place--) this.#lengths[place] = this.#lengths[place - 1]!;
+      this.#lengths[place] = length;
+    }
+    return count;
+  }
+
+  #child(node: number, prompt: Uint8Array, at: number, length: number): number {
+    if (at + length > prompt.length || --this.#keysLeft < 0) return NONE;
+    const { words } = this.#table;
+    const record = node * NODE_WORDS;
+    spanKey(words[record + KEY_HI]!, words[record + KEY_LO]!, prompt, at, at + length, this.#key);
+    const child = this.#table.find(this.#key[0]!, this.#key[1]!);
+    if (child === NONE) return NONE;
+    const found = child * NODE_WORDS;
+    const hangsHere = (words[found + FLAGS]! & LINKED) !== 0 && words[found + PARENT] === node;
+    return hangsHere && words[found + SPAN_BYTES] === length ? child : NONE;
+  }
+
+  /** Writes the rows of the current branch that also hold `child` into the next free frame; false when there is none. */
+  #intersect(child: number): boolean {
+    const { words, holders } = this.#table;
+    const sets = this.#sets;
+    const here = this.#here;
+    const first = this.#depth * this.#setWords;
+    const both = this.#setWords > this.#words;
+    if (this.#depth === MAX_FRAMES) return true;
+    sets.fill(0, first, first + this.#setWords);
+    const map = child * NODE_WORDS + HOLDERS;
+    const count = words[map]!;
+    const pairs = count <= 1 ? words : holders.words;
+    let any = 0;
+    for (let i = 0, pair = holders.start(words, map); i < count; i++, pair += 2) {
+      const tag = pairs[pair]!;
+      const word = tag >>> 3;
+      const bits = pairs[pair + 1]!;
+      if ((tag & 7) !== SPECULATIVE) {
+        sets[first + word]! |= bits & here[word]!;
+        any |= bits & here[word]!;
+      }
+      if (both) {
+        const reach = this.#words + word;
+        sets[first + reach]! |= bits & here[reach]!;
+        any |= bits & here[reach]!;
+      }
+    }
+    return any !== 0;
+  }
+
+  /** Adds the node's tokens to the rows of the branch whose fastest copy is not in tier 0. */
+  #addLower(node: number): void {
+    const { words, holders } = this.#table;
+    const map = node * NODE_WORDS + HOLDERS;
+    const count = words[map]!;
+    const pairs = count <= 1 ? words : holders.words;
+    for (let i = 0, pair = holders.start(words, map); i < count; i++, pair += 2) {
+      const tag = pairs[pair]!;
+      const tier = tag & 7;
+      if (tier === 0 || tier === SPECULATIVE) continue;
+      const word = tag >>> 3;
+      let bits = pairs[pair + 1]! & this.#here[word]!;
+      for (let faster = 0; faster < tier; faster++) bits &= ~holders.get(words, map, (word << 3) | faster);
+      for (; bits !== 0; bits &= bits - 1) {
+        const cell = 4 * (32 * word + 31 - Math.clz32(bits & -bits)) + tier;
+        const tokens = words[node * NODE_WORDS + TOKENS]!;
+        this.#lower[cell]! += tokens;
+        this.#lowerLog.push(cell, tokens);
+      }
+    }
+  }
+
+  #rewindLower(mark: number): void {
+    const log = this.#lowerLog;
+    while (log.length > mark) {
+      const tokens = log.pop()!;
+      this.#lower[log.pop()!]! -= tokens;
+    }
+  }
+
+  #writeLeaving(node: number, at: number, tokens: number, out: PrefixMatches): void {
+    const lastBlockTokens = this.#table.words[node * NODE_WORDS + TOKENS]!;
+    const both = this.#setWords > this.#words;
+    for (let word = 0; word < this.#words; word++) {
+      for (let bits = this.#leaving[word]!; bits !== 0; bits &= bits - 1) {
+        const row = 32 * word + 31 - Math.clz32(bits & -bits);
+        const better =
+          at > out.confirmedBytes[row]! || (at === out.confirmedBytes[row] && tokens > out.confirmedTokens[row]!);
+        if (!better) continue;
+        out.confirmedBytes[row] = at;
+        out.confirmedTokens[row] = tokens;
+        out.lastBlockTokens[row] = lastBlockTokens;
+        let below = 0;
+        for (let tier = 1; tier < 4; tier++) {
+          out.tierTokens[tier]![row] = this.#lower[4 * row + tier]!;
+          below += this.#lower[4 * row + tier]!;
+        }
+        out.tierTokens[0]![row] = tokens - below;
+      }
+      if (!both) continue;
+      for (let bits = this.#leaving[this.#words + word]!; bits !== 0; bits &= bits - 1) {
+        const row = 32 * word + 31 - Math.clz32(bits & -bits);
+        if (at > out.cachedBytes[row]!) out.cachedBytes[row] = at;
+      }
+    }
+  }
+}
