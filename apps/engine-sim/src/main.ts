@@ -1,0 +1,29 @@
+import { parseEngineSimConfig } from './config.ts';
+import { startSimulator } from './simulator.ts';
+
+const result = parseEngineSimConfig(process.argv.slice(2));
+if (result.kind !== 'config') {
+  const isHelp = result.kind === 'help';
+  (isHelp ? console.log : console.error)(
+    isHelp ? result.text : result.errors.map((e) => `engine-sim: ${e}`).join('\n'),
+  );
+  process.exit(isHelp ? 0 : 1);
+}
+const { config } = result;
+const simulator = await startSimulator(config, (error) => console.error('engine-sim:', error)).catch(
+  (error: unknown) => {
+    console.error(`engine-sim: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);
+const { url, kvEvents, replay } = simulator;
+const { model, profile, speed, ranks } = config;
+console.log(`engine-sim: ${model} (${profile.title}) at ${url}, ${ranks} rank(s), time runs ${speed} x`);
+console.log(JSON.stringify({ ready: true, name: model, url, kvEvents, replay, pid: process.pid, speed }));
+
+const stop = (): void => {
+  void simulator.close().then(() => process.exit(0));
+};
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop);
+// A supervisor that dies closes the channel it started us with.
+process.once('disconnect', stop);

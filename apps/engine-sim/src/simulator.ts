@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { loadPromptKit } from '@sluice/prompt';
+import type { PromptKit, Rendered } from '@sluice/prompt';
+import type { EngineSimConfig } from './config.ts';
+import { openKvEventFeed } from './engine/kv-event-feed.ts';
+import type { KvEventFeed } from './engine/kv-event-feed.ts';
+import { Rank } from './engine/rank.ts';
+import { createHttpServer } from './http/server.ts';
+import { MetricsPage } from './metrics/page.ts';
+import { RankMetrics } from './metrics/rank-metrics.ts';
+import type { JsonObject, Parsed } from './openai/body.ts';
+import { badRequest } from './openai/errors.ts';
+import type { ServedModels } from './openai/generation-request.ts';
+import { loadTokenizer } from './text/tokenizer.ts';
+import type { Tokenizer } from './text/tokenizer.ts';
+import { createAnswerWriter } from './text/writer.ts';
+import type { AnswerWriter } from './text/writer.ts';
+
+interface ChatRenderer {
+  renderChat(body: JsonObject): Rendered;
+}
+
+/** The simulator's own tokenizer folder; a router in front of it needs the same one. */
+export const OWN_TOKENIZER_DIR = fileURLToPath(new URL('../assets/tokenizer', import.meta.url));
+
+/** Everything that the HTTP routes use. */
+export class Simulator implements ServedModels {
+  readonly config: EngineSimConfig;
+  readonly kit: PromptKit;
+  readonly tokenizer: Tokenizer;
+  readonly writer: AnswerWriter;
+  readonly ranks: readonly Rank[];
+  readonly feeds: readonly KvEventFeed[];
+  readonly metrics: MetricsPage;
+  readonly fingerprint: string;
+  readonly onError: (error: unknown) => void;
+  /** Requests that have no complete answer yet. */
+  requestsOpen = 0;
+  /** Rank that is looked at first for the next request. */
+  nextRank = 0;
+  private readonly createdS = Math.floor(Date.now() / 1000);
+
+  constructor(
+    config: EngineSimConfig,
+    kit: PromptKit,
+    tokenizer: Tokenizer,
+    feeds: readonly KvEventFeed[],
+    onError: (error: unknown) => void,
+  ) {
+    this.config = config;
+    this.kit = kit;
+    this.tokenizer = tokenizer;
+    this.feeds = feeds;
+    this.onError = onError;
+    this.writer = createAnswerWriter(tokenizer, kit.vocabulary.size);
+    const metrics = Array.from({ length: config.ranks }, () => new RankMetrics(config.maxModelLen, config.speed));
+    this.ranks = metrics.map((of, rank) => new Rank({ ...config, metrics: of, events: feeds[rank] ?? null }));
+    this.metrics = new MetricsPage({
+      model: config.model,
+      ranks: this.ranks.map((rank, i) => ({ metrics: metrics[i]!, stats: () => rank.stats() })),
+      cacheConfig: cacheConfig(config),
+      info: { profile: config.profile.id, seed: String(config.seed), speed: String(config.speed) },
+      createdS: Date.now() / 1000,
+    });
+    const identity = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 8);
+    this.fingerprint = `vllm-0.32.0-${config.ranks > 1 ? `dp${config.ranks}-` : ''}${identity}`;
+  }
+
+  get model(): string {
+    return this.config.model;
+  }
+
+  get loras(): readonly string[] {
+    return this.config.loras;
+  }
+
+  /** The text of a chat request as the model sees it. */
+  renderChat(body: JsonObject): Parsed<string> {
+    const rendered = (this.kit as PromptKit & ChatRenderer).renderChat(body);
+    if (rendered.kind === 'unrenderable') return { kind: 'error', error: badRequest(rendered.reason) };
+    return { kind: 'ok', value: new TextDecoder().decode(rendered.bytes) };
+  }
+
+  /** `GET /v1/models`. */
+  modelList(): object {
+    const entry = (id: string, parent: string | null): object => ({
+      id,
+      object: 'model',
+      created: this.createdS,
+      owned_by: 'vllm',
+      root: id,
+      parent,
+      max_model_len: parent === null ? this.config.maxModelLen : null,
+      permission: [
+        {
+          id: `modelperm-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`,
+          object: 'model_permission',
+          created: this.createdS,
+          allow_create_engine: false,
+          allow_sampling: true,
+          allow_logprobs: true,
+          allow_search_indices: false,
+          allow_view: true,
+          allow_fine_tuning: false,
+          organization: '*',
+          group: null,
+          is_blocking: false,
+        },
+      ],
+    });
+    const { model, loras } = this.config;
+    return { object: 'list', data: [entry(model, null), ...loras.map((lora) => entry(lora, model))] };
+  }
+
+  /** `GET /kv_event_sources`: where each rank publishes. */
+  kvEventSources(): object {
+    const { kvEvents } = this.config;
+    if (kvEvents === null) return {};
+    return Object.fromEntries(
+      this.feeds.map((feed, rank) => [
+        rank,
+        {
+          enable_kv_cache_events: true,
+          publisher: 'zmq',
+          endpoint: feed.endpoint,
+          replay_endpoint: feed.replayEndpoint,
+          buffer_steps: kvEvents.bufferSteps,
+          hwm: kvEvents.highWaterMark,
+          max_queue_size: kvEvents.maxQueueSize,
+          topic: kvEvents.topic,
+        },
+      ]),
+    );
+  }
+
+  /** Empties every rank's prefix cache; false when one of them could not, because requests hold blocks. */
+  resetPrefixCache(): boolean {
+    return this.ranks.map((rank) => rank.resetPrefixCache()).every((done) => done);
+  }
+}
+
+/** Labels of `vllm:cache_config_info` that routers read. vLLM multiplies the number of blocks by the ranks. */
+function cacheConfig({ blockSize, kvBlocks, maxModelLen, ranks }: EngineSimConfig): Record<string, string> {
+  return {
+    block_size: String(blockSize),
+    cache_dtype: 'auto',
+    enable_prefix_caching: 'True',
+    gpu_memory_utilization: '0.92',
+    kv_cache_max_concurrency: String((kvBlocks * blockSize) / maxModelLen),
+    kv_cache_size_tokens: String(kvBlocks * blockSize),
+    num_cpu_blocks: 'None',
+    num_gpu_blocks: String(kvBlocks * ranks),
+    num_gpu_blocks_override: String(kvBlocks),
+    prefix_caching_hash_algo: 'xx64-chain',
+    sliding_window: 'None',
+  };
+}
+
+/** A simulator that serves. */
+export interface RunningSimulator {
+  readonly url: string;
+  /** Addresses of each rank's KV event stream and replay socket; empty without events. */
+  readonly kvEvents: readonly string[];
+  readonly replay: readonly (string | null)[];
+  /**
+   * Ends like vLLM on SIGTERM: the port refuses at once, open requests may go on for `--shutdown-timeout`, and what is
+   * left then gets the engine's 500 (and `[DONE]` on a stream).
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the simulator.
+ * @throws when the tokenizer folder is broken or an address is taken.
+ */
+export async function startSimulator(
+  config: EngineSimConfig,
+  onError: (error: unknown) => void,
+): Promise<RunningSimulator> {
+  const dir = config.tokenizerDir ?? OWN_TOKENIZER_DIR;
+  const [kit, tokenizer] = await Promise.all([loadPromptKit(dir), loadTokenizer(dir)]);
+  const feeds: KvEventFeed[] = [];
+  try {
+    for (let rank = 0; config.kvEvents !== null && rank < config.ranks; rank++) {
+      feeds.push(await openKvEventFeed(config.kvEvents, rank, onError));
+    }
+    const simulator = new Simulator(config, kit, tokenizer, feeds, onError);
+    const server = createHttpServer(simulator);
+    server.listen(config.port, config.host);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return {
+      url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+      kvEvents: feeds.map((feed) => feed.endpoint),
+      replay: feeds.map((feed) => feed.replayEndpoint),
+      close: () => close(simulator, server),
+    };
+  } catch (error) {
+    await Promise.all(feeds.map((feed) => feed.close()));
+    throw error;
+  }
+}
+
+async function close(simulator: Simulator, server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const deadlineMs = performance.now() + simulator.config.shutdownTimeoutMs;
+  while (simulator.requestsOpen > 0 && performance.now() < deadlineMs) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (const rank of simulator.ranks) rank.stop();
+  // Last bytes get a moment to leave; a client that does not read them must not keep the process.
+  const impatience = setTimeout(() => server.closeAllConnections(), 1_000);
+  server.closeIdleConnections();
+  await closed;
+  clearTimeout(impatience);
+  await Promise.all(simulator.feeds.map((feed) => feed.close()));
+}
