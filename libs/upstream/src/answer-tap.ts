@@ -9,13 +9,15 @@ export interface TokenListener {
   tokens(count: number): void;
 }
 
-const LF = 0x0a;
+const CR = 0x0d;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const SPACE = 0x20;
 const BRACE = 0x7b;
+const BRACE_END = 0x7d;
 const BRACKET = 0x5b;
-const BLANK = Buffer.from('\n\n');
+const BLANK_LF = Buffer.from('\n\n');
+const BLANK_CRLF = Buffer.from('\r\n\r\n');
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
 const ERROR = Buffer.from('{"error"');
@@ -25,6 +27,16 @@ const CONTENT_KEYS = ['"content"', '"text"', '"arguments"', '"reasoning"', '"rea
 );
 /** A usage object is far shorter; what is longer is not one. */
 const MAX_USAGE_BYTES = 4096;
+
+/** Offset behind the object that opens at `at`, or null when it does not end. No string in it may hold a brace. */
+function endOfObject(bytes: Buffer, at: number): number | null {
+  let depth = 0;
+  for (let i = at; i < bytes.length; i++) {
+    if (bytes[i] === BRACE) depth++;
+    else if (bytes[i] === BRACE_END && --depth === 0) return i + 1;
+  }
+  return null;
+}
 
 /** Offset of the value that follows a key ending at `at`. */
 function valueAt(bytes: Buffer, at: number): number {
@@ -49,9 +61,8 @@ export class AnswerTap {
   readonly #listener: TokenListener | null;
   #usageEvent: Buffer | null = null;
   #usage: Usage | null = null;
-  /** Last bytes of the previous piece of a JSON body, or the usage object so far. */
+  /** End of the previous piece of a JSON body: part of the key, or the usage object so far. */
   #carry: Buffer | null = null;
-  #capturing = false;
   #key: Buffer = CONTENT_KEYS[0]!;
 
   constructor(listener: TokenListener | null) {
@@ -71,14 +82,12 @@ export class AnswerTap {
   events(bytes: Buffer, nowMs: number): void {
     let content = 0;
     let start = 0;
+    const separator = bytes[bytes.length - 2] === CR ? BLANK_CRLF : BLANK_LF;
     while (start < bytes.length) {
-      while (bytes[start] === LF || bytes[start] === 0x0d) start++;
-      const blank = bytes.indexOf(BLANK, start);
-      const end = blank < 0 ? bytes.length : blank + 2;
-      if (end > start) {
-        // One event per buffer is the rule; only a burst needs views of its parts.
-        content += this.#event(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
-      }
+      const blank = bytes.indexOf(separator, start);
+      const end = blank < 0 ? bytes.length : blank + separator.length;
+      // One event per buffer is the rule; only a burst needs views of its parts.
+      content += this.#event(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
       start = end;
     }
     if (content === 0) return;
@@ -94,51 +103,25 @@ export class AnswerTap {
 
   /** A piece of a JSON body; pieces may be cut anywhere. */
   json(piece: Buffer): void {
-    if (this.#capturing) {
-      this.#capture(Buffer.concat([this.#carry!, piece.subarray(0, MAX_USAGE_BYTES)]));
-      return;
-    }
-    if (this.#carry !== null) {
-      const seam = Buffer.concat([this.#carry, piece.subarray(0, 16)]);
-      if (this.#seek(seam) && this.#capturing) {
-        this.#capture(Buffer.concat([this.#carry!, piece.subarray(16, MAX_USAGE_BYTES)]));
-        return;
-      }
-    }
-    this.#seek(piece);
-    if (!this.#capturing) this.#carry = Buffer.from(piece.subarray(Math.max(0, piece.length - 12)));
-  }
-
-  /** Looks for `"usage":{`; true when found. The object is captured from there. */
-  #seek(bytes: Buffer): boolean {
-    for (let at = bytes.indexOf(USAGE); at >= 0; at = bytes.indexOf(USAGE, at + 1)) {
-      const value = valueAt(bytes, at + USAGE.length);
-      if (bytes[value] !== BRACE) continue;
-      this.#capturing = true;
-      this.#capture(bytes.subarray(value, value + MAX_USAGE_BYTES));
-      return true;
-    }
-    return false;
-  }
-
-  /** `bytes` starts with the usage object's brace. Keeps a copy while the object is not complete. */
-  #capture(bytes: Buffer): void {
-    let depth = 0;
-    for (let i = 0; i < bytes.length; i++) {
-      if (bytes[i] === BRACE) depth++;
-      else if (bytes[i] === 0x7d && --depth === 0) {
-        this.#usage = readUsage(parseJson(bytes.toString('utf8', 0, i + 1))) ?? this.#usage;
-        this.#endCapture();
-        return;
-      }
-    }
-    if (bytes.length >= MAX_USAGE_BYTES) this.#endCapture();
-    else this.#carry = Buffer.from(bytes);
-  }
-
-  #endCapture(): void {
-    this.#capturing = false;
+    let bytes = this.#carry === null ? piece : Buffer.concat([this.#carry, piece]);
     this.#carry = null;
+    for (;;) {
+      const at = bytes.indexOf(USAGE);
+      if (at < 0) return this.#carryFrom(bytes, Math.max(0, bytes.length - USAGE.length + 1));
+      const value = valueAt(bytes, at + USAGE.length);
+      if (value === bytes.length) return this.#carryFrom(bytes, at);
+      const end = bytes[value] === BRACE ? endOfObject(bytes, value) : value;
+      if (end === null && bytes.length - value < MAX_USAGE_BYTES) return this.#carryFrom(bytes, at);
+      if (end !== null && end > value) {
+        this.#usage = readUsage(parseJson(bytes.toString('utf8', value, end))) ?? this.#usage;
+      }
+      bytes = bytes.subarray(end ?? value);
+    }
+  }
+
+  /** A copy: a view would keep the whole piece in memory. */
+  #carryFrom(bytes: Buffer, at: number): void {
+    this.#carry = Buffer.from(bytes.subarray(at));
   }
 
   /** 1 when the event has content, else 0. */
@@ -150,7 +133,7 @@ export class AnswerTap {
       this.done = true;
       return 0;
     }
-    if (event.compare(ERROR, 0, ERROR.length, payload, payload + ERROR.length) === 0) {
+    if (startsWith(event, payload, ERROR)) {
       this.error = errorOfJson(payloadOf(event)) ?? this.error;
       return 0;
     }
@@ -175,6 +158,11 @@ export class AnswerTap {
   }
 }
 
+function startsWith(bytes: Buffer, at: number, what: Buffer): boolean {
+  for (let i = 0; i < what.length; i++) if (bytes[at + i] !== what[i]) return false;
+  return true;
+}
+
 function isContent(event: Buffer, key: Buffer, from: number): boolean {
   const at = event.indexOf(key, from);
   if (at < 0) return false;
@@ -193,7 +181,7 @@ export function leadingError(events: Buffer): EngineError | null {
   const at = events.indexOf(DATA);
   if (at < 0) return null;
   const payload = events[at + DATA.length] === SPACE ? at + 6 : at + 5;
-  if (events.compare(ERROR, 0, ERROR.length, payload, payload + ERROR.length) !== 0) return null;
-  const blank = events.indexOf(BLANK, payload);
-  return errorOfJson(events.toString('utf8', payload, blank < 0 ? events.length : blank));
+  if (!startsWith(events, payload, ERROR)) return null;
+  const line = events.indexOf('\n', payload);
+  return errorOfJson(events.toString('utf8', payload, line < 0 ? events.length : line));
 }

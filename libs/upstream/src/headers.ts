@@ -34,13 +34,13 @@ export function requestHeaders(headers: IncomingHttpHeaders, strip: (name: strin
   return out;
 }
 
-/** Engine headers to send to the client, as a flat list; repeated headers stay repeated. */
+/** Engine headers to send to the client below those in `add`, as a flat list; repeated headers stay repeated. */
 export function responseHeaders(headers: IncomingHttpHeaders, add: readonly string[]): string[] {
   const listed = listedIn(headers.connection);
   const out = [...add];
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined || HOP_BY_HOP.has(name) || listed?.has(name) === true) continue;
+    if (value === undefined || HOP_BY_HOP.has(name) || listed?.has(name) === true || add.includes(name)) continue;
     if (typeof value === 'string') out.push(name, value);
     else for (const one of value) out.push(name, one);
   }

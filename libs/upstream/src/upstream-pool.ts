@@ -78,6 +78,7 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
 
 /** Short name of what went wrong: an error's code (`ECONNREFUSED`), else its message. */
 export function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  if (typeof code === 'string') return code;
+  return typeof message === 'string' ? message : String(error);
 }

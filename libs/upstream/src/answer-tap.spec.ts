@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { AnswerTap } from './answer-tap.ts';
+import { SseFramer } from './sse-framer.ts';
+import { chatEvents } from './testing.ts';
+
+const USAGE = {
+  prompt_tokens: 22,
+  total_tokens: 28,
+  completion_tokens: 6,
+  prompt_tokens_details: { cached_tokens: 16, created_cache_tokens: 0 },
+};
+const expected = { promptTokens: 22, completionTokens: 6, cachedTokens: 16 };
+
+function tapped(bytes: Buffer, pieceBytes: number): AnswerTap {
+  const tap = new AnswerTap(null);
+  const framer = new SseFramer();
+  for (let at = 0, time = 0; at < bytes.length; at += pieceBytes, time++) {
+    const whole = framer.push(bytes.subarray(at, at + pieceBytes));
+    if (whole !== null) tap.events(whole, time);
+  }
+  return tap;
+}
+
+const captured = (name: string): Buffer => readFileSync(new URL(`../testdata/${name}`, import.meta.url));
+
+describe('AnswerTap on event streams', () => {
+  it('counts content and reads usage however the stream is cut', () => {
+    const stream = Buffer.from(chatEvents(['He', 'll', 'o "usage" ', '\u00e4\ud83d\ude00'], USAGE).join(''));
+    for (let piece = 1; piece <= stream.length; piece += 7) {
+      const tap = tapped(stream, piece);
+      expect(tap.contentEvents).toBe(4);
+      expect(tap.usage).toEqual(expected);
+      expect(tap.done).toBe(true);
+      expect(tap.error).toBeNull();
+    }
+  });
+
+  it('tells the listener of the first and the further tokens, and when they came', () => {
+    const calls: string[] = [];
+    const tap = new AnswerTap({ firstToken: () => calls.push('first'), tokens: (n) => calls.push(`+${n}`) });
+    const [role, a, b, c, done] = chatEvents(['a', 'b', 'c']).map((event) => Buffer.from(event));
+    tap.events(role!, 5);
+    expect(tap.firstContentAtMs).toBeNull();
+    tap.events(a!, 10);
+    tap.events(Buffer.concat([b!, c!, done!]), 30);
+    expect(calls).toEqual(['first', '+2']);
+    expect([tap.firstContentAtMs, tap.lastContentAtMs]).toEqual([10, 30]);
+  });
+
+  it('takes data lines without a space, spaces in the JSON, comments and carriage returns', () => {
+    const tap = new AnswerTap(null);
+    tap.events(Buffer.from(': ping\n\ndata:{"choices": [{"delta": {"content": "x"}}]}\n\n'), 1);
+    tap.events(
+      Buffer.from(
+        `data: {"choices":[{"text":"y"}]}\r\n\r\ndata:{"usage": ${JSON.stringify(USAGE)}}\r\n\r\ndata:[DONE]\r\n\r\n`,
+      ),
+      2,
+    );
+    expect(tap.contentEvents).toBeGreaterThanOrEqual(1);
+    expect(tap.usage).toEqual(expected);
+  });
+
+  it('counts reasoning and tool calls as content, null and empty content not', () => {
+    const tap = new AnswerTap(null);
+    for (const delta of ['{"content":null}', '{"content":""}', '{"role":"assistant"}']) {
+      tap.events(Buffer.from(`data: {"choices":[{"delta":${delta}}]}\n\n`), 1);
+    }
+    expect(tap.contentEvents).toBe(0);
+    for (const delta of [
+      '{"reasoning":"a"}',
+      '{"content":null,"tool_calls":[{"function":{"name":"f"}}]}',
+      '{"content":"b"}',
+    ]) {
+      tap.events(Buffer.from(`data: {"choices":[{"delta":${delta}}]}\n\n`), 1);
+    }
+    expect(tap.contentEvents).toBe(3);
+  });
+
+  it('is not fooled by text that looks like keys', () => {
+    const tap = new AnswerTap(null);
+    const text = '"usage":{"prompt_tokens":9} data: [DONE]';
+    tap.events(Buffer.from(`data: ${JSON.stringify({ choices: [{ delta: { content: text } }] })}\n\n`), 1);
+    expect(tap.usage).toBeNull();
+    expect(tap.done).toBe(false);
+    expect(tap.contentEvents).toBe(1);
+  });
+
+  it('reads what vLLM sent: a stream with usage, one with usage on every chunk, one whose engine was killed', () => {
+    const plain = tapped(captured('chat-stream-usage.sse'), 100);
+    expect([plain.contentEvents, plain.usage?.completionTokens, plain.usage?.promptTokens, plain.done]).toEqual([
+      6,
+      6,
+      22,
+      true,
+    ]);
+    const continuous = tapped(captured('chat-stream-usage-continuous.sse'), 1000);
+    expect([continuous.contentEvents, continuous.usage?.completionTokens]).toEqual([6, 6]);
+    const killed = tapped(captured('stream-during-kill.sse'), 333);
+    expect(killed.error).toEqual({ message: expect.stringContaining('EngineCore encountered an issue'), code: 500 });
+    expect(killed.done).toBe(true);
+    const tools = tapped(captured('chat-tools-named-stream.sse'), 64);
+    expect(tools.contentEvents).toBeGreaterThan(5);
+  });
+});
+
+describe('AnswerTap on JSON bodies', () => {
+  const body = (usage: unknown): Buffer =>
+    Buffer.from(
+      JSON.stringify({ choices: [{ message: { content: 'say "usage": {} ' } }], usage, prompt_token_ids: [1, 2] }),
+    );
+
+  it('finds the usage wherever the body is cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 40 }), (sizes) => {
+        const tap = new AnswerTap(null);
+        const bytes = body(USAGE);
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const size = sizes[i % sizes.length]!;
+          tap.json(bytes.subarray(at, at + size));
+          at += size;
+        }
+        expect(tap.usage).toEqual(expected);
+      }),
+      { seed: 11, numRuns: 300 },
+    );
+  });
+
+  it('has none when the body has none', () => {
+    for (const usage of [null, undefined, {}, 'x']) {
+      const tap = new AnswerTap(null);
+      tap.json(body(usage));
+      expect(tap.usage).toBeNull();
+    }
+  });
+
+  it('gives up on an object that never ends, and reads a later one', () => {
+    const tap = new AnswerTap(null);
+    tap.json(Buffer.from(`{"usage":{"x":"${'y'.repeat(5000)}`));
+    tap.json(Buffer.from(`"},"usage":${JSON.stringify(USAGE)}}`));
+    expect(tap.usage).toEqual(expected);
+  });
+});
