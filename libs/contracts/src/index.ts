@@ -21,5 +21,7 @@ export {
   readKvBatchHeader,
 } from './kv-batch.ts';
 export type { KvBatchHeader, KvBatchSink } from './kv-batch.ts';
+export { kvBatchCodec } from './kv-codec.ts';
+export type { KvBatchPosition } from './kv-codec.ts';
 export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
 export { latencyParameters, routeOutcome, stepParametersSchema } from './outcome.ts';
