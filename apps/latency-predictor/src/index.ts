@@ -1,0 +1,3 @@
+export { parseLatencyPredictorConfig } from './config.ts';
+export type { LatencyPredictorConfig } from './config.ts';
+export { createLatencyPredictorService } from './service.ts';
