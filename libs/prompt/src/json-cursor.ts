@@ -17,8 +17,8 @@ export class JsonCursor {
   private readonly bytes: Buffer;
   private at = 0;
 
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
+  constructor(bytes: Uint8Array) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /**
@@ -58,9 +58,14 @@ export class JsonCursor {
 
   /** The value here, parsed whole. @throws SyntaxError when it is not JSON. */
   value(): unknown {
+    return JSON.parse(this.text());
+  }
+
+  /** The value here as it is written. */
+  text(): string {
     const start = this.skipSpace();
     this.skip();
-    return JSON.parse(this.bytes.toString('utf8', start, this.at));
+    return this.bytes.toString('utf8', start, this.at);
   }
 
   /** First character of the value here, by which its kind is known. */

@@ -24,8 +24,9 @@ export interface TokenizerFile {
   readonly addedTokens: readonly AddedToken[];
   readonly normalizer: Component | null;
   readonly preTokenizer: Component | null;
-  /** Text of the token that is put in front of every prompt, or null. */
-  readonly leadingToken: string | null;
+  readonly alphabet: TokenAlphabet;
+  /** Text of the token that has no bytes, or null. */
+  readonly bos: string | null;
 }
 
 const MODEL_TYPES: readonly unknown[] = ['BPE', 'Unigram'];
@@ -41,11 +42,11 @@ export function componentParts(component: Component | null, field: string): read
 /**
  * Reads `tokenizer.json`.
  * @param bytes The file.
- * @param isBos Given the token that the post-processor puts first (or null), returns the text of the token that has no
- *   bytes, see {@link Vocabulary}; null for none.
+ * @param namedBos Text of the token that the model's configuration makes the BOS, for tokenizers that do not themselves
+ *   put one in front; null for none. It is the token without bytes, see {@link Vocabulary}.
  * @throws Error when the file is no tokenizer or of a kind that has no bytes to its tokens (WordPiece, WordLevel).
  */
-export function readTokenizerFile(bytes: Buffer, bosToken: (leading: string | null) => string | null): TokenizerFile {
+export function readTokenizerFile(bytes: Buffer, namedBos: string | null): TokenizerFile {
   const head: Record<string, unknown> = {};
   const model: Record<string, unknown> = {};
   // Components decide how the vocabulary is read and may stand behind it, so the file is walked twice.
@@ -66,8 +67,7 @@ export function readTokenizerFile(bytes: Buffer, bosToken: (leading: string | nu
   const addedTokens = (head['added_tokens'] ?? []) as AddedToken[];
   const preTokenizer = (head['pre_tokenizer'] ?? null) as Component | null;
   const decoder = (head['decoder'] ?? null) as Component | null;
-  const leadingToken = leadingTokenOf((head['post_processor'] ?? null) as Component | null, addedTokens);
-  const bos = bosToken(leadingToken);
+  const bos = leadingToken((head['post_processor'] ?? null) as Component | null, addedTokens) ?? namedBos;
   const alphabet = alphabetOf(preTokenizer, decoder, model['byte_fallback'] === true);
 
   const builder = new VocabularyBuilder();
@@ -82,7 +82,8 @@ export function readTokenizerFile(bytes: Buffer, bosToken: (leading: string | nu
     addedTokens,
     normalizer: (head['normalizer'] ?? null) as Component | null,
     preTokenizer,
-    leadingToken,
+    alphabet,
+    bos,
   };
 }
 
@@ -113,7 +114,7 @@ function alphabetOf(preTokenizer: Component | null, decoder: Component | null, b
 }
 
 /** Text of the special token with which a `TemplateProcessing` starts a single prompt. */
-function leadingTokenOf(postProcessor: Component | null, addedTokens: readonly AddedToken[]): string | null {
+function leadingToken(postProcessor: Component | null, addedTokens: readonly AddedToken[]): string | null {
   for (const part of componentParts(postProcessor, 'processors')) {
     if (part.type !== 'TemplateProcessing') continue;
     const first = (part['single'] as { SpecialToken?: { id: string } }[])[0]?.SpecialToken?.id;
