@@ -78,21 +78,22 @@ export function ttftWork(
   const lastChunk = ahead - (steps - 1) * perStep;
   const waiting = Math.max(1, load.inflightRequests - decodes);
 
-  out.fill(0);
-  out[T0] = steps;
-  addTokens(step, decodes + perStep, steps - 1, out);
-  addTokens(step, decodes + lastChunk, 1, out);
+  // Half a decode step in progress, unless the queue accounts for it.
+  const halfStep = queued === 0 && decodes > 0 ? 0.5 : 0;
+  const fullIsArithmetic = isArithmetic(step, decodes + perStep);
+  const lastIsArithmetic = isArithmetic(step, decodes + lastChunk);
+  const halfIsArithmetic = isArithmetic(step, decodes);
+  out[T0] = steps + halfStep;
+  out[TW] = (fullIsArithmetic ? 0 : steps - 1) + (lastIsArithmetic ? 0 : 1) + (halfIsArithmetic ? 0 : halfStep);
+  out[A] =
+    (fullIsArithmetic ? (steps - 1) * (decodes + perStep) : 0) +
+    (lastIsArithmetic ? decodes + lastChunk : 0) +
+    (halfIsArithmetic ? halfStep * decodes : 0);
   out[K_ATT] = uncached * (promptTokens - uncached / 2) + (queued * queued) / (2 * waiting);
-  out[K_KV] = steps * context + (decodes * steps * (steps - 1)) / 2;
-  out[K_SEQ] = steps * (decodes + 1);
+  out[K_KV] = (steps + halfStep) * context + (decodes * steps * (steps - 1)) / 2;
+  out[K_SEQ] = steps * (decodes + 1) + halfStep * decodes;
   out[API_BASE] = 1;
   out[API_PER_TOKEN] = promptTokens;
-  if (queued === 0 && decodes > 0) {
-    out[T0] += 0.5;
-    addTokens(step, decodes, 0.5, out);
-    out[K_KV] += context / 2;
-    out[K_SEQ] += decodes / 2;
-  }
 }
 
 /**
@@ -106,18 +107,19 @@ export function tpotWork(
   out: Work,
 ): void {
   const sequences = Math.max(load.inflightRequests, load.decodesRunning) + 1;
-  out.fill(0);
+  const arithmetic = isArithmetic(step, sequences);
   out[T0] = 1;
-  addTokens(step, sequences, 1, out);
+  out[TW] = arithmetic ? 0 : 1;
+  out[A] = arithmetic ? sequences : 0;
+  out[K_ATT] = 0;
   out[K_KV] = load.decodeContextTokens + load.queuedPrefillTokens + prompt.promptTokens + prompt.outputTokens / 2;
   out[K_SEQ] = sequences;
+  out[API_BASE] = 0;
+  out[API_PER_TOKEN] = 0;
 }
 
-/** `times` steps of `tokens` tokens each pay the weight read or the arithmetic, whichever is longer. */
-function addTokens(step: StepParameters, tokens: number, times: number, out: Work): void {
-  if (step.aMsPerToken * tokens > step.twMs) out[A]! += times * tokens;
-  else out[TW]! += times;
-}
+/** Whether a step of `tokens` tokens pays its arithmetic; else it pays the weight read, which is longer. */
+const isArithmetic = (step: StepParameters, tokens: number): boolean => step.aMsPerToken * tokens > step.twMs;
 
 /** Milliseconds that `work` takes. */
 export function workMs(step: StepParameters, work: Work): number {
