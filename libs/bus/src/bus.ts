@@ -26,7 +26,8 @@ export type StreamFilter = readonly string[];
 export interface ConsumeOptions {
   /**
    * `start`: everything that the stream still holds; `new`: what is appended from now on; a number: that stream sequence
-   * and later (the oldest held when it is gone already).
+   * and later. When that one is gone the oldest held comes first; when the stream never reached the one before it, it is
+   * another stream than the caller knew and is delivered from its start.
    */
   readonly from: 'start' | 'new' | number;
   /** Default: every token combination. */
@@ -114,6 +115,20 @@ export function streamSubjectText(stream: StreamSubject, tokens: readonly string
   }
   return [stream.name, ...tokens].join('.');
 }
+
+/** Sequence that a consumer gets first, given the stream's last. */
+export function firstToDeliver(from: ConsumeOptions['from'], lastSeq: number): number {
+  if (from === 'start') return 1;
+  if (from === 'new') return lastSeq + 1;
+  return from > lastSeq + 1 ? 1 : from;
+}
+
+export const unavailable = (reason: string): { readonly kind: 'unavailable'; readonly reason: string } => ({
+  kind: 'unavailable',
+  reason,
+});
+
+export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export const zeroCounters = (): BusCounters => ({
   published: 0,

@@ -13,3 +13,5 @@ export type {
 } from './bus.ts';
 export { createMemoryBus } from './memory-bus.ts';
 export type { MemoryBusOptions } from './memory-bus.ts';
+export { connectNatsBus } from './nats-bus.ts';
+export type { NatsBusOptions } from './nats-bus.ts';

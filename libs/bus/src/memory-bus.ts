@@ -1,5 +1,14 @@
-import type { PayloadOf, ReplyOf, RequestOf, RequestSubject, StreamSubject, Subject } from '@sluice/contracts';
-import { silentLogger, streamSubjectText, zeroCounters } from './bus.ts';
+import type {
+  ParsedRequestOf,
+  PayloadOf,
+  ReplyOf,
+  RequestOf,
+  RequestSubject,
+  StreamSubject,
+  Subject,
+} from '@sluice/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText, firstToDeliver, silentLogger, streamSubjectText, unavailable, zeroCounters } from './bus.ts';
 import type {
   Bus,
   BusLogger,
@@ -21,6 +30,7 @@ export interface MemoryBusOptions {
 
 /** Entries handed to one consumer before other work gets a turn. */
 const CONSUME_BATCH = 512;
+const DRAIN_MS = 5000;
 
 /**
  * A bus within one process. Deliveries are asynchronous and in order, as over a network, so that a publisher never runs
@@ -30,19 +40,29 @@ export function createMemoryBus(options: MemoryBusOptions = {}): Bus {
   return new MemoryBus(options);
 }
 
-type Responder = (payload: never) => unknown;
+interface Subscriber {
+  readonly schema: Subject['schema'];
+  readonly handler: (payload: never) => void;
+}
+
+interface Responder {
+  readonly subject: RequestSubject;
+  readonly handler: (payload: never) => unknown;
+}
 
 class MemoryBus implements Bus {
   readonly counters = zeroCounters();
   readonly #logger: BusLogger;
   readonly #streamMaxBytes: number;
-  readonly #subscribers = new Map<string, Set<(payload: never) => void>>();
+  readonly #subscribers = new Map<string, Set<Subscriber>>();
   readonly #responders = new Map<string, Responder[]>();
   readonly #streams = new Map<string, { stream: MemoryStream; consumers: Set<Consumer> }>();
   readonly #stateListeners = new Set<(state: BusState) => void>();
   #queue: (() => void)[] = [];
   #scheduled = false;
   #state: BusState = 'connected';
+  /** Requests that are being answered. */
+  #answering = 0;
 
   constructor(options: MemoryBusOptions) {
     this.#logger = options.logger ?? silentLogger;
@@ -66,17 +86,17 @@ class MemoryBus implements Bus {
     this.counters.published++;
     const subscribers = this.#subscribers.get(subject.name);
     if (!subscribers || subscribers.size === 0) return;
-    // Parsed now, which copies it: the publisher may change its object afterwards.
-    const parsed = subject.schema.safeParse(payload);
-    if (!parsed.success) {
-      this.counters.invalid += subscribers.size;
-      this.#logger.warn(`invalid ${subject.name}: ${parsed.error.message}`);
-      return;
-    }
+    // The copy is made now: the publisher may change its object afterwards.
+    const text = JSON.stringify(payload);
     this.#later(() => {
-      for (const handler of [...subscribers]) {
+      for (const { schema, handler } of [...subscribers]) {
         this.counters.received++;
-        this.#guard(subject.name, () => handler(parsed.data as never));
+        const parsed = schema.safeParse(JSON.parse(text));
+        if (parsed.success) this.#guard(subject.name, () => handler(parsed.data as never));
+        else {
+          this.counters.invalid++;
+          this.#logger.warn(`invalid ${subject.name}: ${parsed.error.message}`);
+        }
       }
     });
   }
@@ -84,10 +104,9 @@ class MemoryBus implements Bus {
   subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe {
     const subscribers = this.#subscribers.get(subject.name) ?? new Set();
     this.#subscribers.set(subject.name, subscribers);
-    // A function of its own, so that a handler subscribed twice is called twice and ended separately.
-    const own = (payload: never): void => handler(payload);
-    subscribers.add(own);
-    return () => subscribers.delete(own);
+    const subscriber: Subscriber = { schema: subject.schema, handler };
+    subscribers.add(subscriber);
+    return () => subscribers.delete(subscriber);
   }
 
   async request<T extends RequestSubject>(
@@ -99,15 +118,15 @@ class MemoryBus implements Bus {
     const responders = this.#responders.get(subject.name);
     const responder = responders?.shift();
     if (!responders || !responder) return unavailable(`nobody answers ${subject.name}`);
+    // Each in turn.
     responders.push(responder);
-    const request = subject.request.safeParse(payload);
-    if (!request.success) return unavailable(`invalid request: ${request.error.message}`);
 
     const timeoutMs = options?.timeoutMs ?? 2000;
+    const text = JSON.stringify(payload);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(unavailable(`no reply within ${timeoutMs} ms`)), timeoutMs);
       this.#later(() => {
-        void answer(subject, () => responder(request.data as never)).then((outcome) => {
+        void this.#answer(subject, responder, JSON.parse(text)).then((outcome) => {
           clearTimeout(timer);
           if (outcome.kind === 'unavailable') this.#logger.warn(`${subject.name}: ${outcome.reason}`);
           resolve(outcome);
@@ -116,13 +135,16 @@ class MemoryBus implements Bus {
     });
   }
 
-  respond<T extends RequestSubject>(subject: T, handler: Responder): Unsubscribe {
+  respond<T extends RequestSubject>(
+    subject: T,
+    handler: (payload: ParsedRequestOf<T>) => Promise<ReplyOf<T>> | ReplyOf<T>,
+  ): Unsubscribe {
     const responders = this.#responders.get(subject.name) ?? [];
     this.#responders.set(subject.name, responders);
-    const own: Responder = (payload) => handler(payload);
-    responders.push(own);
+    const responder: Responder = { subject, handler };
+    responders.push(responder);
     return () => {
-      const at = responders.indexOf(own);
+      const at = responders.indexOf(responder);
       if (at >= 0) responders.splice(at, 1);
     };
   }
@@ -135,7 +157,7 @@ class MemoryBus implements Bus {
     }
     this.counters.appended++;
     const { stream: log, consumers } = this.#streamOf(stream);
-    log.push(tokens, bytes);
+    log.push({ tokens, bytes });
     for (const consumer of consumers) this.#wake(consumer);
   }
 
@@ -147,7 +169,7 @@ class MemoryBus implements Bus {
   consume(stream: StreamSubject, options: ConsumeOptions, handler: StreamHandler): Unsubscribe {
     const { stream: log, consumers } = this.#streamOf(stream);
     const { from } = options;
-    const next = from === 'start' ? 1 : from === 'new' ? log.lastSeq + 1 : from;
+    const next = firstToDeliver(from, log.lastSeq);
     const consumer: Consumer = { name: stream.name, log, filter: options.filter ?? null, handler, next, awake: false };
     consumers.add(consumer);
     this.#wake(consumer);
@@ -159,14 +181,43 @@ class MemoryBus implements Bus {
 
   async drain(): Promise<void> {
     if (this.#state === 'disconnected') return;
-    while (this.#scheduled || [...this.#streams.values()].some((s) => [...s.consumers].some((c) => c.awake))) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    const deadline = performance.now() + DRAIN_MS;
+    while (this.#isBusy() && performance.now() < deadline) await sleep(1);
     this.#state = 'disconnected';
     this.#subscribers.clear();
     this.#responders.clear();
     this.#streams.clear();
     for (const listener of this.#stateListeners) listener('disconnected');
+  }
+
+  /** Runs a responder; a failure or a payload that does not fit becomes an outcome. */
+  async #answer<T extends RequestSubject>(
+    subject: T,
+    responder: Responder,
+    payload: unknown,
+  ): Promise<RequestOutcome<ReplyOf<T>>> {
+    const request = responder.subject.request.safeParse(payload);
+    if (!request.success) {
+      this.counters.invalid++;
+      return unavailable(`invalid request: ${request.error.message}`);
+    }
+    this.#answering++;
+    try {
+      const reply = subject.reply.safeParse(await responder.handler(request.data as never));
+      if (!reply.success) return unavailable(`invalid reply: ${reply.error.message}`);
+      return { kind: 'reply', value: reply.data as ReplyOf<T> };
+    } catch (error) {
+      return unavailable(`the responder failed: ${errorText(error)}`);
+    } finally {
+      this.#answering--;
+    }
+  }
+
+  #isBusy(): boolean {
+    if (this.#scheduled || this.#answering > 0) return true;
+    for (const { consumers } of this.#streams.values())
+      for (const consumer of consumers) if (consumer.awake) return true;
+    return false;
   }
 
   #streamOf(subject: StreamSubject): { stream: MemoryStream; consumers: Set<Consumer> } {
@@ -190,11 +241,12 @@ class MemoryBus implements Bus {
     if (consumer.next < log.firstSeq) consumer.next = log.firstSeq;
     const end = Math.min(log.lastSeq, consumer.next + CONSUME_BATCH - 1);
     while (consumer.next <= end) {
-      const entry = log.at(consumer.next++);
+      const seq = consumer.next++;
+      const entry = log.at(seq);
       if (consumer.filter && !matches(consumer.filter, entry.tokens)) continue;
       this.counters.consumed++;
       try {
-        consumer.handler(entry.tokens, entry.bytes, entry.seq);
+        consumer.handler(entry.tokens, entry.bytes, seq);
       } catch (error) {
         this.#handlerError(consumer.name, error);
       }
@@ -242,19 +294,3 @@ interface Consumer {
 
 const matches = (filter: readonly string[], tokens: readonly string[]): boolean =>
   filter.every((want, i) => want === '*' || want === tokens[i]);
-
-const unavailable = (reason: string): { kind: 'unavailable'; reason: string } => ({ kind: 'unavailable', reason });
-
-/** Runs a responder; a failure or a reply that does not fit the subject becomes an outcome. */
-async function answer<T extends RequestSubject>(
-  subject: T,
-  respond: () => unknown,
-): Promise<RequestOutcome<ReplyOf<T>>> {
-  try {
-    const reply = subject.reply.safeParse(await respond());
-    if (!reply.success) return unavailable(`invalid reply: ${reply.error.message}`);
-    return { kind: 'reply', value: reply.data as ReplyOf<T> };
-  } catch (error) {
-    return unavailable(`the responder failed: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}

@@ -1,0 +1,301 @@
+import { errors, headers } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type {
+  ParsedRequestOf,
+  PayloadOf,
+  ReplyOf,
+  RequestOf,
+  RequestSubject,
+  StreamSubject,
+  Subject,
+} from '@sluice/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorText, silentLogger, unavailable, zeroCounters } from './bus.ts';
+import type {
+  Bus,
+  BusLogger,
+  BusState,
+  ConsumeOptions,
+  DropListener,
+  RequestOptions,
+  RequestOutcome,
+  StreamHandler,
+  Unsubscribe,
+} from './bus.ts';
+import { NatsAppender } from './nats-appender.ts';
+import { NatsConsumer } from './nats-consumer.ts';
+import { NatsLink } from './nats-link.ts';
+import type { StreamLimits } from './nats-stream.ts';
+
+export interface NatsBusOptions {
+  /** `nats://[user:password@]host:port`; several are tried in turn. */
+  readonly servers: readonly string[];
+  /** Name of the connection, seen in the server's monitoring. */
+  readonly name: string;
+  readonly logger?: BusLogger;
+  /** Bounds of the JetStream streams. One that is given is enforced on a stream that is there already; default 256 MiB and 24 h. */
+  readonly streamMaxBytes?: number;
+  readonly streamMaxAgeMs?: number;
+  /** Bound of what waits to be appended. Default 64 MiB. */
+  readonly appendQueueBytes?: number;
+}
+
+/** Responders of one subject in all processes form this queue group: each request goes to one of them. */
+const RESPONDERS = 'sluice';
+const ERROR_HEADER = 'Sluice-Error';
+const DRAIN_MS = 5000;
+
+/**
+ * A bus over NATS; streams need nats-server 2.9 or later with JetStream. Resolves also while no server answers: then the
+ * state is `disconnected`, it keeps trying every 250 ms, and subscriptions and consumers start when it succeeds.
+ */
+export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
+  const bus = new NatsBus(options);
+  await bus.open(options);
+  return bus;
+}
+
+/** Something that lives on a connection and is put on every new one. */
+interface Attachment {
+  start(nc: NatsConnection): void;
+  stop(): void;
+}
+
+class NatsBus implements Bus {
+  readonly counters = zeroCounters();
+  readonly #logger: BusLogger;
+  readonly #limits: StreamLimits;
+  readonly #queueMaxBytes: number;
+  readonly #attachments = new Set<Attachment>();
+  readonly #appenders = new Map<string, NatsAppender>();
+  readonly #dropListeners = new Set<DropListener>();
+  readonly #stateListeners = new Set<(state: BusState) => void>();
+  readonly #encoder = new TextEncoder();
+  #link: NatsLink | null = null;
+  #nc: NatsConnection | null = null;
+  #draining = false;
+  /** Requests that this process is answering. */
+  #answering = 0;
+
+  constructor(options: NatsBusOptions) {
+    this.#logger = options.logger ?? silentLogger;
+    this.#queueMaxBytes = options.appendQueueBytes ?? 64 << 20;
+    this.#limits = {
+      ...(options.streamMaxBytes !== undefined && { maxBytes: options.streamMaxBytes }),
+      ...(options.streamMaxAgeMs !== undefined && { maxAgeMs: options.streamMaxAgeMs }),
+    };
+  }
+
+  async open(options: NatsBusOptions): Promise<void> {
+    this.#link = await NatsLink.open({
+      servers: options.servers,
+      name: options.name,
+      logger: this.#logger,
+      onUp: (nc) => {
+        this.#nc = nc;
+        for (const attachment of this.#attachments) attachment.start(nc);
+        this.#tellState('connected');
+      },
+      onDown: () => {
+        this.#nc = null;
+        for (const attachment of this.#attachments) attachment.stop();
+        this.#tellState('disconnected');
+      },
+    });
+  }
+
+  state(): BusState {
+    return this.#nc ? 'connected' : 'disconnected';
+  }
+
+  onState(listener: (state: BusState) => void): Unsubscribe {
+    this.#stateListeners.add(listener);
+    return () => this.#stateListeners.delete(listener);
+  }
+
+  publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void {
+    try {
+      if (this.#nc && !this.#draining) {
+        this.#nc.publish(subject.name, this.#encoder.encode(JSON.stringify(payload)));
+        this.counters.published++;
+        return;
+      }
+    } catch (error) {
+      this.#logger.warn(`cannot publish ${subject.name}: ${errorText(error)}`);
+    }
+    this.counters.publishDropped++;
+  }
+
+  subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe {
+    return this.#subscription(subject.name, undefined, (message) => {
+      this.counters.received++;
+      const payload = parseJson(message, subject.schema);
+      if (!payload.ok) {
+        this.counters.invalid++;
+        this.#logger.warn(`invalid ${subject.name}: ${payload.reason}`);
+        return;
+      }
+      try {
+        handler(payload.value as PayloadOf<T>);
+      } catch (error) {
+        this.counters.handlerErrors++;
+        this.#logger.warn(`handler of ${subject.name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      }
+    });
+  }
+
+  async request<T extends RequestSubject>(
+    subject: T,
+    payload: RequestOf<T>,
+    options?: RequestOptions,
+  ): Promise<RequestOutcome<ReplyOf<T>>> {
+    const timeout = options?.timeoutMs ?? 2000;
+    if (!this.#nc || this.#draining) return unavailable('disconnected from NATS');
+    try {
+      const reply = await this.#nc.request(subject.name, this.#encoder.encode(JSON.stringify(payload)), { timeout });
+      const failure = reply.headers?.get(ERROR_HEADER);
+      if (failure) return unavailable(failure);
+      const parsed = parseJson(reply, subject.reply);
+      if (!parsed.ok) return unavailable(`invalid reply: ${parsed.reason}`);
+      return { kind: 'reply', value: parsed.value as ReplyOf<T> };
+    } catch (error) {
+      return unavailable(explain(subject.name, error, timeout));
+    }
+  }
+
+  respond<T extends RequestSubject>(
+    subject: T,
+    handler: (payload: ParsedRequestOf<T>) => Promise<ReplyOf<T>> | ReplyOf<T>,
+  ): Unsubscribe {
+    return this.#subscription(subject.name, RESPONDERS, (message) => {
+      this.#answering++;
+      void this.#answer(subject, message, handler).finally(() => this.#answering--);
+    });
+  }
+
+  append(stream: StreamSubject, tokens: readonly string[], bytes: Uint8Array): void {
+    let appender = this.#appenders.get(stream.name);
+    if (!appender) {
+      appender = new NatsAppender({
+        stream,
+        limits: this.#limits,
+        queueMaxBytes: this.#queueMaxBytes,
+        counters: this.counters,
+        logger: this.#logger,
+        onDrop: (dropped, of) => {
+          for (const listener of this.#dropListeners) listener(dropped, of);
+        },
+      });
+      this.#appenders.set(stream.name, appender);
+      this.#attach(appender);
+    }
+    if (this.#draining) this.counters.appendDropped++;
+    else appender.append(tokens, bytes);
+  }
+
+  onDrop(listener: DropListener): Unsubscribe {
+    this.#dropListeners.add(listener);
+    return () => this.#dropListeners.delete(listener);
+  }
+
+  consume(stream: StreamSubject, options: ConsumeOptions, handler: StreamHandler): Unsubscribe {
+    const { counters } = this;
+    return this.#attach(
+      new NatsConsumer({ stream, limits: this.#limits, consume: options, handler, counters, logger: this.#logger }),
+    );
+  }
+
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    const appenders = new Set<Attachment>(this.#appenders.values());
+    for (const attachment of this.#attachments) if (!appenders.has(attachment)) attachment.stop();
+    const deadline = performance.now() + DRAIN_MS;
+    const busy = (): boolean => this.#answering > 0 || [...this.#appenders.values()].some((a) => !a.isEmpty);
+    while (this.#nc && busy() && performance.now() < deadline) await sleep(10);
+    // A server that does not answer must not hold up the end.
+    await Promise.race([this.#nc?.flush().catch(() => undefined), sleep(1000, undefined, { ref: false })]);
+    await this.#link?.close();
+  }
+
+  /** Keeps `attachment` on the present and every later connection. */
+  #attach(attachment: Attachment): Unsubscribe {
+    this.#attachments.add(attachment);
+    if (this.#nc) attachment.start(this.#nc);
+    return () => {
+      this.#attachments.delete(attachment);
+      attachment.stop();
+    };
+  }
+
+  #subscription(name: string, queue: string | undefined, onMessage: (message: Msg) => void): Unsubscribe {
+    let subscription: Subscription | null = null;
+    return this.#attach({
+      start: (nc) => {
+        const callback = (error: Error | null, message: Msg): void => {
+          if (error) this.#logger.warn(`subscription ${name}: ${errorText(error)}`);
+          else onMessage(message);
+        };
+        subscription = nc.subscribe(name, queue === undefined ? { callback } : { callback, queue });
+      },
+      stop: () => {
+        subscription?.unsubscribe();
+        subscription = null;
+      },
+    });
+  }
+
+  async #answer<T extends RequestSubject>(
+    subject: T,
+    message: Msg,
+    handler: (payload: ParsedRequestOf<T>) => Promise<ReplyOf<T>> | ReplyOf<T>,
+  ): Promise<void> {
+    const request = parseJson(message, subject.request);
+    try {
+      if (!request.ok) {
+        this.counters.invalid++;
+        this.#refuse(subject, message, `invalid request: ${request.reason}`);
+        return;
+      }
+      const reply = subject.reply.safeParse(await handler(request.value as ParsedRequestOf<T>));
+      if (reply.success) message.respond(this.#encoder.encode(JSON.stringify(reply.data)));
+      else this.#refuse(subject, message, `invalid reply: ${reply.error.message}`);
+    } catch (error) {
+      this.#refuse(subject, message, `the responder failed: ${errorText(error)}`);
+    }
+  }
+
+  #refuse(subject: RequestSubject, message: Msg, reason: string): void {
+    this.#logger.warn(`${subject.name}: ${reason}`);
+    const answer = headers();
+    answer.set(ERROR_HEADER, reason.replace(/\s+/g, ' ').slice(0, 1000));
+    try {
+      message.respond(undefined, { headers: answer });
+    } catch {
+      // The connection is gone, and the requester has found out by itself.
+    }
+  }
+
+  #tellState(state: BusState): void {
+    for (const listener of this.#stateListeners) listener(state);
+  }
+}
+
+type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
+
+function parseJson(message: Msg, schema: Subject['schema']): Parsed {
+  let value: unknown;
+  try {
+    value = message.json();
+  } catch (error) {
+    return { ok: false, reason: errorText(error) };
+  }
+  const parsed = schema.safeParse(value);
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, reason: parsed.error.message };
+}
+
+function explain(name: string, error: unknown, timeoutMs: number): string {
+  if (error instanceof errors.RequestError && error.isNoResponders()) return `nobody answers ${name}`;
+  if (error instanceof errors.TimeoutError) return `no reply within ${timeoutMs} ms`;
+  return errorText(error);
+}
