@@ -24,6 +24,16 @@ export interface RankTableCounters {
   outsideVocabulary: number;
 }
 
+export const newTableCounters = (): RankTableCounters => ({
+  orphans: 0,
+  unknownRemovals: 0,
+  ignoredGroups: 0,
+  malformed: 0,
+  hashOnly: 0,
+  refused: 0,
+  outsideVocabulary: 0,
+});
+
 export interface RankTableOptions {
   /** Pool id: part of every root. */
   readonly pool: string;
@@ -44,15 +54,7 @@ const MAX_BLOCK_TOKENS = 0xffff;
  * Nothing is invented: a block below an unknown parent is left out and counted. See the app's README for the rules.
  */
 export class RankTable {
-  readonly counters: RankTableCounters = {
-    orphans: 0,
-    unknownRemovals: 0,
-    ignoredGroups: 0,
-    malformed: 0,
-    hashOnly: 0,
-    refused: 0,
-    outsideVocabulary: 0,
-  };
+  readonly counters = newTableCounters();
   /** Whether a tier other than the accelerator's has been announced since the last {@link RankTable.reset}. */
   seesOtherTiers = false;
   readonly #pool: string;
