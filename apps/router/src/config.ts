@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { PROFILE_IDS } from '@sluice/latency-model';
+import type { ProfileId } from '@sluice/latency-model';
+import { choiceField, commonFields, integerField, parseConfig, portField } from '@sluice/nest-kit';
+import type { Environment, ParsedConfig } from '@sluice/nest-kit';
+import { POLICY_IDS } from '@sluice/routing';
+import type { PolicyId } from '@sluice/routing';
+
+export interface RouterConfig {
+  /** Address that the data plane and the admin API listen on. */
+  readonly host: string;
+  /** Data plane; 0 takes a free port. */
+  readonly port: number;
+  readonly adminPort: number;
+  /** Path of the fleet file. */
+  readonly fleet: string;
+  readonly natsServers: readonly string[];
+  readonly redisUrl: string;
+  readonly logLevel: z.output<typeof commonFields.SLUICE_LOG_LEVEL>;
+  readonly policy: PolicyId;
+  /** Latency parameters of variants that nothing has been learned about. */
+  readonly profile: ProfileId;
+  readonly maxBodyBytes: number;
+  /** Bodies held at one time, over all requests. */
+  readonly maxHeldBodyBytes: number;
+  /** Requests handled at one time; more are answered 429. */
+  readonly maxInFlight: number;
+  /** Further attempts on other workers while nothing was sent to the client. */
+  readonly retries: number;
+  readonly scrapeMs: number;
+  readonly scrapeTimeoutMs: number;
+  /** Connections per engine; a request in flight holds one. */
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  /** Longest silence between two pieces of an answer. */
+  readonly silenceTimeoutMs: number;
+  /** The same once the engine refuses connections: it is stopping and may never speak again. */
+  readonly downSilenceMs: number;
+  /** Longest time that a client may accept no byte. */
+  readonly clientStallMs: number;
+  /** Decisions kept for the admin API. */
+  readonly decisions: number;
+  /** Most nodes of the embedded index replica. */
+  readonly indexNodes: number;
+  /** On SIGTERM, how long streams may take to finish. */
+  readonly drainMs: number;
+}
+
+const milliseconds = (fallback: number) => integerField(1, 86_400_000).default(fallback);
+
+const schema = z.object({
+  ...commonFields,
+  ROUTER_PORT: portField().default(8080),
+  ROUTER_ADMIN_PORT: portField().default(8082),
+  ROUTER_POLICY: choiceField(POLICY_IDS).default('expected-latency'),
+  ROUTER_PROFILE: choiceField(PROFILE_IDS).default('default'),
+  ROUTER_MAX_BODY_BYTES: integerField(1024, 1 << 30).default(8 * 1024 * 1024),
+  ROUTER_MAX_HELD_BODY_BYTES: integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
+  ROUTER_MAX_IN_FLIGHT: integerField(1, 1_000_000).default(2048),
+  ROUTER_RETRIES: integerField(0, 10).default(2),
+  ROUTER_SCRAPE_MS: integerField(20, 60_000).default(500),
+  ROUTER_SCRAPE_TIMEOUT_MS: integerField(20, 60_000).default(700),
+  ROUTER_CONNECTIONS: integerField(1, 100_000).default(1024),
+  ROUTER_CONNECT_TIMEOUT_MS: milliseconds(1000),
+  ROUTER_HEADERS_TIMEOUT_MS: milliseconds(600_000),
+  ROUTER_SILENCE_TIMEOUT_MS: milliseconds(300_000),
+  ROUTER_DOWN_SILENCE_MS: milliseconds(3000),
+  ROUTER_CLIENT_STALL_MS: milliseconds(120_000),
+  ROUTER_DECISIONS: integerField(1, 100_000).default(1000),
+  ROUTER_INDEX_NODES: integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
+  ROUTER_DRAIN_MS: milliseconds(30_000),
+});
+
+/** Configuration of the router from the environment, or every error at once. */
+export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> {
+  const parsed = parseConfig(schema, 'ROUTER_', env);
+  if (!parsed.ok) return parsed;
+  const { config: c } = parsed;
+  return {
+    ok: true,
+    config: {
+      host: c.SLUICE_HOST,
+      port: c.ROUTER_PORT,
+      adminPort: c.ROUTER_ADMIN_PORT,
+      fleet: c.SLUICE_FLEET,
+      natsServers: c.SLUICE_NATS_URL,
+      redisUrl: c.SLUICE_REDIS_URL,
+      logLevel: c.SLUICE_LOG_LEVEL,
+      policy: c.ROUTER_POLICY,
+      profile: c.ROUTER_PROFILE,
+      maxBodyBytes: c.ROUTER_MAX_BODY_BYTES,
+      maxHeldBodyBytes: c.ROUTER_MAX_HELD_BODY_BYTES,
+      maxInFlight: c.ROUTER_MAX_IN_FLIGHT,
+      retries: c.ROUTER_RETRIES,
+      scrapeMs: c.ROUTER_SCRAPE_MS,
+      scrapeTimeoutMs: c.ROUTER_SCRAPE_TIMEOUT_MS,
+      connections: c.ROUTER_CONNECTIONS,
+      connectTimeoutMs: c.ROUTER_CONNECT_TIMEOUT_MS,
+      headersTimeoutMs: c.ROUTER_HEADERS_TIMEOUT_MS,
+      silenceTimeoutMs: c.ROUTER_SILENCE_TIMEOUT_MS,
+      downSilenceMs: c.ROUTER_DOWN_SILENCE_MS,
+      clientStallMs: c.ROUTER_CLIENT_STALL_MS,
+      decisions: c.ROUTER_DECISIONS,
+      indexNodes: c.ROUTER_INDEX_NODES,
+      drainMs: c.ROUTER_DRAIN_MS,
+    },
+  };
+}

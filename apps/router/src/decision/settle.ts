@@ -1,0 +1,130 @@
+import { routeOutcome } from '@sluice/contracts';
+import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
+import type { Pool } from '../fleet/pool.ts';
+import { badGateway, gatewayTimeout, unavailable } from '../http/problem.ts';
+import type { Problem } from '../http/problem.ts';
+import type { Result } from '../metrics.ts';
+import type { Prompt } from '../prefix/prefix-view.ts';
+import type { InferenceRequest } from '../request/parse-request.ts';
+import type { Router } from '../router.ts';
+import type { Plan } from './plan.ts';
+
+/** An attempt that has ended. */
+export interface Attempt {
+  readonly pool: Pool;
+  readonly request: InferenceRequest;
+  readonly prompt: Prompt;
+  readonly plan: Plan;
+  readonly tap: Forwarding['tap'];
+  readonly outcome: ForwardOutcome;
+  /** Milliseconds of performance.now, the tap's clock. */
+  readonly dispatchedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** How an attempt ended, for labels and records. An engine's 4xx is its answer to the request, not a fault of its own. */
+export function resultOf(outcome: ForwardOutcome, tap: Forwarding['tap']): Result {
+  if (outcome.kind === 'client-abort') return 'client-abort';
+  if (outcome.kind !== 'completed' || outcome.status >= 500) return 'upstream-error';
+  if (outcome.status >= 400) return 'rejected';
+  return tap.error === null ? 'completed' : tap.error.code < 500 ? 'rejected' : 'upstream-error';
+}
+
+/** Turns what an attempt showed into knowledge: health, learned means, metrics, the decision's record, the predictor's sample. */
+export function settle(router: Router, attempt: Attempt): Result {
+  const { plan, pool, prompt, request, tap, outcome, dispatchedAtMs, endedAtMs } = attempt;
+  const { usage } = tap;
+  const result = resultOf(outcome, tap);
+  const outputTokens = usage?.completionTokens ?? tap.contentEvents;
+  const ttftMs = tap.firstContentAtMs === null ? null : tap.firstContentAtMs - dispatchedAtMs;
+  const tpotMs = ttftMs === null || outputTokens < 2 ? null : gapMs(tap, outputTokens);
+  const e2eMs = endedAtMs - dispatchedAtMs;
+
+  noteHealth(router, plan, result, outcome);
+  if (result === 'completed') learn(attempt, outputTokens);
+  if (result === 'completed') observe(router, pool, ttftMs, tpotMs, e2eMs);
+  if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
+    noteAgreement(router, plan, usage.cachedTokens);
+  }
+  router.decisions.settle(plan.decisionId, {
+    result,
+    status: outcome.kind === 'completed' || outcome.kind === 'server-error' ? outcome.status : null,
+    cause: 'cause' in outcome ? outcome.cause : (tap.error?.message ?? null),
+    promptTokens: usage?.promptTokens ?? null,
+    cachedTokens: usage?.cachedTokens ?? null,
+    outputTokens,
+    ttftMs,
+    tpotMs,
+    e2eMs,
+  });
+  router.bus.publish(routeOutcome, {
+    decisionId: plan.decisionId,
+    pool: pool.id,
+    variant: plan.worker.spec.variant,
+    worker: plan.worker.spec.id,
+    startedAtMs: router.now() - (performance.now() - dispatchedAtMs),
+    streamed: request.streamed,
+    result: result === 'completed' || result === 'client-abort' || result === 'rejected' ? result : 'upstream-error',
+    promptTokens: usage?.promptTokens ?? plan.promptTokens,
+    outputTokens,
+    predictedCachedTokens: plan.cachedTokens,
+    cachedTokens: usage?.cachedTokens ?? null,
+    ttftMs,
+    tpotMs,
+    e2eMs: result === 'completed' ? e2eMs : null,
+    predictedTtftMs: plan.predictedTtftMs,
+    predictedTpotMs: plan.predictedTpotMs,
+    load: plan.load,
+  });
+  return result;
+}
+
+const gapMs = (tap: Forwarding['tap'], outputTokens: number): number =>
+  (tap.lastContentAtMs! - tap.firstContentAtMs!) / (outputTokens - 1);
+
+function noteHealth(router: Router, plan: Plan, result: Result, outcome: ForwardOutcome): void {
+  if (result !== 'upstream-error') return;
+  router.metrics.upstreamErrors.inc({ cause: outcome.kind });
+  if (outcome.kind === 'connect-failed') router.health.connectFailed(plan.worker.engine, outcome.cause);
+  else router.health.suspect(plan.worker.engine);
+}
+
+function learn({ pool, prompt, tap }: Attempt, outputTokens: number): void {
+  if (tap.usage !== null) pool.learned.prompt(prompt.bytes.length + prompt.otherBytes, tap.usage.promptTokens);
+  if (outputTokens > 0) pool.learned.output(outputTokens);
+}
+
+function observe(router: Router, pool: Pool, ttftMs: number | null, tpotMs: number | null, e2eMs: number): void {
+  const model = pool.spec.models[0]!;
+  if (ttftMs !== null) router.metrics.ttft.observe({ model }, ttftMs / 1000);
+  if (tpotMs !== null) router.metrics.tpot.observe({ model }, tpotMs / 1000);
+  router.metrics.e2e.observe({ model }, e2eMs / 1000);
+}
+
+/** The watchdog of the rendering and the index: what was predicted against what the engine delivered. */
+function noteAgreement(router: Router, plan: Plan, delivered: number): void {
+  const pool = plan.worker.pool.id;
+  const difference = Math.abs(plan.cachedTokens - delivered);
+  const agreement =
+    difference === 0 ? 'equal' : difference <= (plan.worker.blockTokens ?? 16) ? 'within-a-block' : 'off';
+  router.metrics.predictedCached.inc({ pool }, plan.cachedTokens);
+  router.metrics.deliveredCached.inc({ pool }, delivered);
+  router.metrics.cachedAgreement.inc({ pool, agreement });
+}
+
+/** What the router tells a client whose request failed at every attempt, before anything was sent. */
+export function failureOf(outcome: ForwardOutcome): Problem {
+  switch (outcome.kind) {
+    case 'timeout':
+      return gatewayTimeout('The engine did not answer in time');
+    case 'connect-failed':
+      return unavailable(`No engine could be reached (${outcome.cause})`);
+    case 'upstream-closed-before-first-byte':
+    case 'upstream-died-mid-stream':
+    case 'server-error':
+      return badGateway(`The engine failed before it answered (${outcome.cause})`);
+    case 'completed':
+    case 'client-abort':
+      throw new RangeError(`a request that ended as ${outcome.kind} did not fail`);
+  }
+}

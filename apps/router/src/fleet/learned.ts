@@ -1,0 +1,49 @@
+/** Weight of a new sample in a running mean, once there are many. */
+const FORGETTING = 0.02;
+/** English text and code lie near 4 bytes a token; used until the pool's own answers say better. */
+const BYTES_PER_TOKEN = 4;
+/** Mean answer of public chat traces is some 200 tokens. */
+const OUTPUT_TOKENS = 200;
+
+/** Running mean that follows the first samples fast and later ones slowly. */
+class RunningMean {
+  value: number;
+  samples = 0;
+
+  constructor(prior: number) {
+    this.value = prior;
+  }
+
+  add(sample: number): void {
+    this.samples++;
+    this.value += (sample - this.value) * Math.max(FORGETTING, 1 / (this.samples + 1));
+  }
+}
+
+/** What a pool's answers have taught this router. One writer: the settling of requests. */
+export class Learned {
+  readonly #bytesPerToken = new RunningMean(BYTES_PER_TOKEN);
+  readonly #outputTokens = new RunningMean(OUTPUT_TOKENS);
+
+  /** Bytes of rendered prompt per token. */
+  get bytesPerToken(): number {
+    return this.#bytesPerToken.value;
+  }
+
+  get meanOutputTokens(): number {
+    return this.#outputTokens.value;
+  }
+
+  prompt(bytes: number, tokens: number): void {
+    if (bytes > 0 && tokens > 0) this.#bytesPerToken.add(bytes / tokens);
+  }
+
+  output(tokens: number): void {
+    this.#outputTokens.add(tokens);
+  }
+
+  /** What others learned, as a start; own answers count more. */
+  startFrom(meanOutputTokens: number): void {
+    if (this.#outputTokens.samples === 0) this.#outputTokens.value = meanOutputTokens;
+  }
+}

@@ -1,0 +1,166 @@
+import { parseEngineMetrics } from '@sluice/engine-wire';
+import type { EngineSignals } from '@sluice/engine-wire';
+import type { UpstreamPool } from '@sluice/upstream';
+import type { Check } from './engine-health.ts';
+import { afterCheck } from './engine-health.ts';
+import type { FleetView } from './fleet-view.ts';
+import type { Engine } from './worker.ts';
+
+export interface ScrapeLoopOptions {
+  readonly view: FleetView;
+  /** Not the pool that requests go through: a look must not wait for a free connection. */
+  readonly upstream: UpstreamPool;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  /** How long a request may be silent on an engine that is down before it is given up. */
+  readonly downSilenceMs: number;
+  readonly onError: (engine: Engine, check: Check) => void;
+  /** After every look at an engine. */
+  readonly onLook: (engine: Engine) => void;
+  readonly now: () => number;
+}
+
+interface Watch {
+  readonly engine: Engine;
+  timer: NodeJS.Timeout | null;
+  looking: boolean;
+  /** Another look was asked for while one was under way. */
+  again: boolean;
+  looks: number;
+}
+
+/** Every so many looks an engine that is up is asked for its health page too. */
+const HEALTH_EVERY = 4;
+
+/**
+ * Looks at every engine in turn: one GET of its metrics page for all its ranks, which is also the sign of life. Engines
+ * that are not up, or that failed a request, are asked for `/health` as well.
+ */
+export class ScrapeLoop {
+  readonly #options: ScrapeLoopOptions;
+  readonly #watches = new Map<Engine, Watch>();
+  #stopped = false;
+
+  constructor(options: ScrapeLoopOptions) {
+    this.#options = options;
+  }
+
+  watch(engine: Engine): void {
+    const watch: Watch = { engine, timer: null, looking: false, again: false, looks: 0 };
+    this.#watches.set(engine, watch);
+    void this.#look(watch, true);
+  }
+
+  unwatch(engine: Engine): void {
+    const watch = this.#watches.get(engine);
+    this.#watches.delete(engine);
+    if (watch?.timer) clearTimeout(watch.timer);
+  }
+
+  /** Looks at the engine at once, because a request to it failed. */
+  suspect(engine: Engine): void {
+    const watch = this.#watches.get(engine);
+    if (watch !== undefined) void this.#look(watch, true);
+  }
+
+  /** A connection to the engine failed: it is out at once, and looked at for its return. */
+  connectFailed(engine: Engine, cause: string): void {
+    this.#apply(engine, { kind: 'bad', reason: `connection failed: ${cause}` });
+    this.suspect(engine);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const engine of [...this.#watches.keys()]) this.unwatch(engine);
+  }
+
+  async #look(watch: Watch, withHealth: boolean): Promise<void> {
+    if (watch.looking) {
+      watch.again ||= withHealth;
+      return;
+    }
+    watch.looking = true;
+    if (watch.timer) clearTimeout(watch.timer);
+    watch.timer = null;
+    const { engine } = watch;
+    const startedAtMs = this.#options.now();
+    watch.looks++;
+    const check = await this.#check(engine, withHealth || watch.looks % HEALTH_EVERY === 0);
+    watch.looking = false;
+    if (this.#stopped || this.#watches.get(engine) !== watch) return;
+    if (check.kind !== 'good') {
+      engine.scrapeErrors++;
+      this.#options.onError(engine, check);
+    }
+    this.#apply(engine, check);
+    this.#options.onLook(engine);
+    if (engine.health.state === 'down') this.#giveUpSilent(engine);
+    const again = watch.again;
+    watch.again = false;
+    // After a timeout the second look follows at once: two of them must not take longer than 2 s.
+    const restMs = check.kind === 'timeout' || again ? 0 : this.#options.periodMs - (this.#options.now() - startedAtMs);
+    watch.timer = setTimeout(() => void this.#look(watch, again), Math.max(0, restMs));
+  }
+
+  async #check(engine: Engine, withHealth: boolean): Promise<Check> {
+    const { upstream, timeoutMs } = this.#options;
+    const page = await upstream.get(engine.url, '/metrics', timeoutMs);
+    if (page.kind === 'timeout') return this.#timedOut(engine);
+    if (page.kind === 'refused') return { kind: 'bad', reason: page.cause };
+    if (page.status >= 500) return { kind: 'bad', reason: `/metrics answered ${page.status}` };
+    if (withHealth || engine.health.state !== 'up') {
+      const health = await upstream.get(engine.url, '/health', timeoutMs);
+      if (health.kind === 'timeout') return this.#timedOut(engine);
+      if (health.kind === 'refused') return { kind: 'bad', reason: health.cause };
+      if (health.status !== 200) return { kind: 'bad', reason: `/health answered ${health.status}` };
+    }
+    if (page.status === 200) this.#record(engine, parseEngineMetrics(page.body));
+    return { kind: 'good' };
+  }
+
+  #timedOut(engine: Engine): Check {
+    const recentMs = performance.now() - this.#options.timeoutMs;
+    for (const worker of engine.workers) {
+      for (const forwarding of worker.inFlight) {
+        if (forwarding.tap.lastContentAtMs !== null && forwarding.tap.lastContentAtMs > recentMs) {
+          return { kind: 'timeout', flowing: true };
+        }
+      }
+    }
+    return { kind: 'timeout', flowing: false };
+  }
+
+  #record(engine: Engine, ranks: readonly EngineSignals[]): void {
+    for (const worker of engine.workers) {
+      const signals = ranks.find(({ rank }) => rank === (worker.spec.dpRank ?? 0));
+      const { table } = worker.pool;
+      const row = table.row(worker.spec.id);
+      if (signals === undefined || row < 0) continue;
+      worker.blockTokens = signals.blockSize;
+      table.recordScrape(
+        row,
+        {
+          waitingRequests: signals.waitingRequests ?? 0,
+          runningRequests: signals.runningRequests ?? 0,
+          kvUsage: signals.kvUsage ?? 0,
+          kvCapacityTokens: (signals.blockSize ?? 0) * (signals.gpuBlocks ?? 0),
+        },
+        this.#options.now(),
+      );
+    }
+  }
+
+  #apply(engine: Engine, check: Check): void {
+    this.#options.view.setHealth(engine, afterCheck(engine.health, check, this.#options.now()));
+  }
+
+  /** An engine that is being stopped may keep its streams open and say nothing more. */
+  #giveUpSilent(engine: Engine): void {
+    const latestMs = performance.now() - this.#options.downSilenceMs;
+    for (const worker of engine.workers) {
+      for (const forwarding of [...worker.inFlight]) {
+        if (forwarding.lastSignAtMs < latestMs) forwarding.giveUp('engine is down');
+      }
+    }
+  }
+}

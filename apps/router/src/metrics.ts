@@ -1,0 +1,127 @@
+import type { Metrics } from '@sluice/telemetry';
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640];
+const TOKEN_SECONDS = [0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6];
+const DECISION_SECONDS = [1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2];
+/** Names that clients may invent are not labels: everything that is not served is one series. */
+export const UNKNOWN_MODEL = 'unknown';
+
+/** How a request ended, as a label. */
+export type Result =
+  'router-error' | 'completed' | 'rejected' | 'client-abort' | 'upstream-error' | 'no-worker' | 'overload';
+
+/** Every metric of the router in one place; docs/router.md explains them. */
+export function createRouterMetrics(metrics: Metrics) {
+  return {
+    requests: metrics.counter({
+      name: 'router_requests_total',
+      help: 'Requests of the data plane by served model, HTTP status and how they ended',
+      labels: ['model', 'code', 'result'],
+    }),
+    ttft: metrics.histogram({
+      name: 'router_ttft_seconds',
+      help: 'Dispatch to first content of streamed answers',
+      labels: ['model'],
+      buckets: SECONDS,
+    }),
+    tpot: metrics.histogram({
+      name: 'router_tpot_seconds',
+      help: 'Mean gap between output tokens of an answer',
+      labels: ['model'],
+      buckets: TOKEN_SECONDS,
+    }),
+    e2e: metrics.histogram({
+      name: 'router_e2e_seconds',
+      help: 'Dispatch to end of completed answers',
+      labels: ['model'],
+      buckets: SECONDS,
+    }),
+    decision: metrics.histogram({
+      name: 'router_decision_seconds',
+      help: 'Time to render, match, predict and choose',
+      labels: [],
+      buckets: DECISION_SECONDS,
+    }),
+    retries: metrics.counter({
+      name: 'router_retries_total',
+      help: 'Attempts repeated on another worker before the first byte, by what ended the first',
+      labels: ['cause'],
+    }),
+    upstreamErrors: metrics.counter({
+      name: 'router_upstream_errors_total',
+      help: 'Attempts that an engine failed, by kind',
+      labels: ['cause'],
+    }),
+    predictedCached: metrics.counter({
+      name: 'router_predicted_cached_tokens_total',
+      help: 'Prompt tokens predicted to be cached, over answers that say how many were',
+      labels: ['pool'],
+    }),
+    deliveredCached: metrics.counter({
+      name: 'router_delivered_cached_tokens_total',
+      help: 'Prompt tokens that engines reported as cached',
+      labels: ['pool'],
+    }),
+    cachedAgreement: metrics.counter({
+      name: 'router_cached_prediction_total',
+      help: 'Answers by how the predicted cached tokens compare: equal, within a block, off',
+      labels: ['pool', 'agreement'],
+    }),
+    scrapeErrors: metrics.counter({
+      name: 'router_scrape_errors_total',
+      help: 'Looks at engines that failed',
+      labels: ['cause'],
+    }),
+  };
+}
+export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
+
+/** Values that are kept elsewhere and read when somebody scrapes. */
+export interface Gauges {
+  inFlight(): number;
+  /** [pool, up, total] */
+  workers(): Iterable<readonly [pool: string, up: number, total: number]>;
+  /** [pool, confidence, workers] */
+  confidence(): Iterable<readonly [pool: string, confidence: string, workers: number]>;
+  indexNodes(): number;
+  busConnected(): boolean;
+}
+
+export function registerGauges(metrics: Metrics, gauges: Gauges): void {
+  const inFlight = metrics.gauge({
+    name: 'router_in_flight',
+    help: 'Requests being handled',
+    collect: () => inFlight.set(gauges.inFlight()),
+  });
+  const workers = metrics.gauge({
+    name: 'router_workers',
+    help: 'Workers by pool and state',
+    labels: ['pool', 'state'],
+    collect: () => {
+      workers.reset();
+      for (const [pool, up, total] of gauges.workers()) {
+        workers.set({ pool, state: 'up' }, up);
+        workers.set({ pool, state: 'down' }, total - up);
+      }
+    },
+  });
+  const confidence = metrics.gauge({
+    name: 'router_index_workers',
+    help: 'Workers by what the embedded index knows of them: live, incomplete, none',
+    labels: ['pool', 'confidence'],
+    collect: () => {
+      confidence.reset();
+      for (const [pool, state, count] of gauges.confidence()) confidence.set({ pool, confidence: state }, count);
+    },
+  });
+  const nodes = metrics.gauge({
+    name: 'router_index_nodes',
+    help: 'Nodes of the embedded index',
+    collect: () => nodes.set(gauges.indexNodes()),
+  });
+  const bus = metrics.gauge({
+    name: 'router_bus_connected',
+    help: '1 while the bus is connected',
+    collect: () => bus.set(gauges.busConnected() ? 1 : 0),
+  });
+}

@@ -1,0 +1,99 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { WorkerId } from '@sluice/model';
+import { forward, isRetryable } from '@sluice/upstream';
+import { planRequest } from './decision/plan.ts';
+import { failureOf, settle } from './decision/settle.ts';
+import type { Result } from './metrics.ts';
+import { sendProblem, unavailable, unknownModel } from './http/problem.ts';
+import type { Problem } from './http/problem.ts';
+import { forwardableHeaders, responseHeaders, sessionOf } from './request/client-headers.ts';
+import { API_PATHS, parseRequest } from './request/parse-request.ts';
+import type { Api } from './request/parse-request.ts';
+import type { Router } from './router.ts';
+
+/** A request whose body has arrived. */
+export interface Arrival {
+  readonly api: Api;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly client: ServerResponse;
+}
+
+/** How a request ended: labels of the request counter. */
+export interface Ended {
+  /** First name of the pool, null when the model is not served. */
+  readonly model: string | null;
+  readonly code: number;
+  readonly result: Result;
+}
+
+/**
+ * The whole story of a request: parse once, render, then per attempt plan (snapshot, match, predict, choose), book,
+ * forward, observe and settle. Another worker is tried as long as nothing has reached the client. Never rejects but for
+ * a bug; the client has its answer when it resolves.
+ */
+export async function routeRequest(router: Router, { api, headers, body, client }: Arrival): Promise<Ended> {
+  const parsed = parseRequest(api, body, sessionOf(headers));
+  if (parsed.kind === 'problem') return refuse(client, parsed.problem, null, 'rejected');
+  const { request } = parsed;
+  const pool = router.fleet.poolOf(request.model);
+  if (pool === null) return refuse(client, unknownModel(request.model, router.fleet.models()), null, 'rejected');
+  const model = pool.spec.models[0]!;
+
+  const startedAtMs = performance.now();
+  const prompt = router.prefix.render(pool, request);
+  const outgoing = forwardableHeaders(headers);
+  const tried = new Map<WorkerId, string>();
+  for (let retriesLeft = router.config.retries; ; retriesLeft--) {
+    const plan = planRequest(router, pool, request, prompt, tried);
+    if (plan.kind === 'no-worker') {
+      return refuse(client, unavailable(`No engine of '${model}' is available: ${plan.reason}`), model, 'no-worker');
+    }
+    const { worker, decisionId } = plan;
+    const booking = pool.ledger.book(plan.row, plan);
+    const speculation = router.prefix.speculate(worker, prompt, router.now());
+    tried.set(worker.spec.id, decisionId);
+    if (tried.size === 1) router.metrics.decision.observe((performance.now() - startedAtMs) / 1000);
+
+    const dispatchedAtMs = performance.now();
+    const forwarding = forward(
+      router.upstream,
+      { origin: worker.spec.url, path: API_PATHS[api], headers: outgoing.concat(worker.headers), body },
+      client,
+      {
+        responseHeaders: responseHeaders(headers, worker.spec.id, decisionId),
+        listener: booking,
+        holdServerErrors: retriesLeft > 0 && pool.hasOther(tried),
+        clientStallMs: router.config.clientStallMs,
+      },
+    );
+    worker.inFlight.add(forwarding);
+    const outcome = await forwarding.done;
+    worker.inFlight.delete(forwarding);
+    booking.release();
+    const { tap } = forwarding;
+    const endedAtMs = performance.now();
+    const result = settle(router, { pool, request, prompt, plan, tap, outcome, dispatchedAtMs, endedAtMs });
+    router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
+
+    if (outcome.kind === 'completed') return { model, code: outcome.status, result };
+    if (outcome.kind === 'client-abort') return { model, code: 499, result };
+    if (isRetryable(outcome) && retriesLeft > 0) {
+      router.metrics.retries.inc({ cause: outcome.kind });
+      continue;
+    }
+    return refuse(client, failureOf(outcome), model, result, responseHeaders(headers, worker.spec.id, decisionId));
+  }
+}
+
+/** Answers with an error of the router's own, where nothing has been sent yet. */
+function refuse(
+  client: ServerResponse,
+  problem: Problem,
+  model: string | null,
+  result: Result,
+  headers: readonly string[] = [],
+): Ended {
+  sendProblem(client, problem, headers);
+  return { model, code: problem.status, result };
+}

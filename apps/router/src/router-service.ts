@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { watchFleet } from '@sluice/discovery';
+import type { FleetSource } from '@sluice/discovery';
+import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
+import { createUpstreamPool } from '@sluice/upstream';
+import type { RouterConfig } from './config.ts';
+import { DecisionLog } from './decision/decision-log.ts';
+import { FleetView } from './fleet/fleet-view.ts';
+import { ScrapeLoop } from './fleet/scrape-loop.ts';
+import type { Engine } from './fleet/worker.ts';
+import { DataPlane } from './http/data-plane.ts';
+import { LatencyView } from './latency-view.ts';
+import { createRouterMetrics, registerGauges } from './metrics.ts';
+import { EventFeed } from './prefix/event-feed.ts';
+import { PrefixView } from './prefix/prefix-view.ts';
+import { RouterModule } from './router.module.ts';
+import type { Router } from './router.ts';
+
+export interface RouterService extends Service {
+  /** Origin of the data plane; null until it listens. */
+  dataPlaneUrl(): string | null;
+}
+
+/** Connections per engine for looks at it: its metrics and its health. */
+const SCRAPE_CONNECTIONS = 2;
+
+/** Milliseconds since the Unix epoch that never go back. */
+const now = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * The router with all its parts; nothing runs before `start`.
+ * @param fleetSource where the fleet comes from; by default the watched file of the configuration
+ * @throws FleetFileError when that file is invalid
+ */
+export function createRouterService(
+  config: RouterConfig,
+  context: ServiceContext,
+  fleetSource?: FleetSource,
+): RouterService {
+  const { router, source, scrapes } = assemble(config, context, fleetSource);
+  const { fleet, feed, latency, upstream, logger, bus } = router;
+  const dataPlane = new DataPlane(router);
+  registerGauges(context.metrics, gaugesOf(router, dataPlane));
+  const unsubscribes: (() => void)[] = [];
+  let url: string | null = null;
+
+  return {
+    name: 'router',
+    module: RouterModule.of(router),
+    dataPlaneUrl: () => url,
+    status: () => statusOf(router, url),
+    async start() {
+      feed.start();
+      unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
+      fleet.apply(source.current());
+      unsubscribes.push(
+        source.subscribe((next) => {
+          logger.info({ version: next.version, workers: next.workers.length }, 'fleet changed');
+          fleet.apply(next);
+          const origins = new Set(next.workers.map((worker) => worker.url));
+          upstream.retain(origins);
+          scrapes.retain(origins);
+        }),
+      );
+      await fleet.kitsLoaded();
+      url = await dataPlane.listen(config.host, config.port);
+      logger.info({ url, policy: fleet.policyId, pools: [...fleet.pools.keys()] }, 'data plane is open');
+    },
+    async stop() {
+      if (url !== null) await dataPlane.drain(config.drainMs);
+      url = null;
+      router.health.stop();
+      feed.stop();
+      for (const unsubscribe of unsubscribes.splice(0)) unsubscribe();
+      source.close();
+      await Promise.all([upstream.close(), scrapes.close()]);
+    },
+  };
+}
+
+/** Constructs the parts and ties them together; the only place that knows all of them. */
+function assemble(config: RouterConfig, context: ServiceContext, fleetSource: FleetSource | undefined) {
+  const { bus, logger } = context;
+  const metrics = createRouterMetrics(context.metrics);
+  const pool = (connections: number) =>
+    createUpstreamPool({
+      connections,
+      connectTimeoutMs: config.connectTimeoutMs,
+      headersTimeoutMs: config.headersTimeoutMs,
+      silenceTimeoutMs: config.silenceTimeoutMs,
+    });
+  const upstream = pool(config.connections);
+  const scrapes = pool(SCRAPE_CONNECTIONS);
+  const latency = new LatencyView(config.profile);
+  const prefix = new PrefixView(config.indexNodes);
+  const feed = new EventFeed(bus, prefix.index, now);
+  prefix.useFeed(feed);
+  const fleet = new FleetView({
+    policy: config.policy,
+    latency,
+    prefix,
+    logger,
+    now,
+    onEngine: (engine, change) => (change === 'added' ? health.watch(engine) : health.unwatch(engine)),
+    onWorker: ({ spec }, change) => {
+      if (change === 'removed') feed.unfollow(spec.id);
+      else if (spec.kvEvents !== null) feed.follow(spec.id, spec.pool);
+    },
+  });
+  const health = new ScrapeLoop({
+    view: fleet,
+    upstream: scrapes,
+    periodMs: config.scrapeMs,
+    timeoutMs: config.scrapeTimeoutMs,
+    downSilenceMs: config.downSilenceMs,
+    onError: (_engine, check) => metrics.scrapeErrors.inc({ cause: check.kind }),
+    onLook: (engine: Engine) => {
+      for (const worker of engine.workers) prefix.refreshCapacity(worker);
+    },
+    now,
+  });
+  const router: Router = {
+    config,
+    fleet,
+    health,
+    prefix,
+    feed,
+    latency,
+    decisions: new DecisionLog(config.decisions, randomBytes(4).toString('hex')),
+    upstream,
+    metrics,
+    bus,
+    logger,
+    rng: Math.random,
+    now,
+  };
+  const source =
+    fleetSource ??
+    watchFleet({
+      path: config.fleet,
+      onError: (errors) => logger.error({ errors }, 'the fleet file is invalid; the last good one stays in force'),
+    });
+  return { router, source, scrapes };
+}
+
+function statusOf({ fleet, bus, prefix, feed, latency }: Router, url: string | null): ServiceStatus {
+  const workers = [...fleet.workers()];
+  const up = workers.filter(({ engine }) => engine.health.state === 'up').length;
+  const events = workers.filter(({ spec }) => spec.kvEvents !== null);
+  const live = events.filter((worker) => prefix.hasEvents(worker) && feed.confidence(worker.spec.id) === 'live').length;
+  const approximate = [...fleet.pools.values()].filter(({ kit }) => kit === null);
+  const connected = bus.state() === 'connected';
+  return {
+    // What makes routes worse, but not impossible, is no reason to send requests elsewhere.
+    ready: url !== null && up > 0,
+    checks: {
+      dataPlane: { ok: url !== null, detail: url ?? 'is not open' },
+      workers: { ok: up > 0, detail: `${up} of ${workers.length} up` },
+      bus: { ok: connected, detail: connected ? 'connected' : 'disconnected: routing on what was last known' },
+      index: { ok: live === events.length, detail: `${live} of ${events.length} workers with events are live` },
+      tokenizers: {
+        ok: approximate.length === 0,
+        detail: approximate.map(({ id, kitReason }) => `${id}: ${kitReason}`).join('; ') || 'every pool has one',
+      },
+      latency: {
+        ok: true,
+        detail: latency.version === null ? 'priors of the profile' : `learned, version ${latency.version}`,
+      },
+    },
+  };
+}
+
+const gaugesOf = ({ fleet, bus, prefix, feed }: Router, dataPlane: DataPlane) => ({
+  inFlight: () => dataPlane.inFlight,
+  *workers(): IterableIterator<readonly [string, number, number]> {
+    for (const pool of fleet.pools.values()) {
+      const { up, size } = pool.table.columns;
+      yield [pool.id, up.subarray(0, size).reduce((sum, flag) => sum + flag, 0), size];
+    }
+  },
+  *confidence(): IterableIterator<readonly [string, string, number]> {
+    for (const pool of fleet.pools.values()) {
+      const counts = { live: 0, incomplete: 0, none: 0 };
+      for (const id of pool.workers.keys()) counts[feed.confidence(id)]++;
+      for (const [state, count] of Object.entries(counts)) yield [pool.id, state, count];
+    }
+  },
+  indexNodes: () => prefix.stats().nodes,
+  busConnected: () => bus.state() === 'connected',
+});

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { DecisionsController } from './admin/decisions.controller.ts';
+import { FleetController } from './admin/fleet.controller.ts';
+import { ROUTER } from './admin/token.ts';
+import type { Router } from './router.ts';
+
+@Module({})
+export class RouterModule {
+  /** The admin API over `router`; the data plane is no part of it. */
+  static of(router: Router): DynamicModule {
+    return {
+      module: RouterModule,
+      controllers: [FleetController, DecisionsController],
+      providers: [{ provide: ROUTER, useFactory: () => router }],
+    };
+  }
+}

@@ -1,0 +1,30 @@
+import type { Bus } from '@sluice/bus';
+import type { Rng } from '@sluice/model';
+import type { Logger } from '@sluice/telemetry';
+import type { UpstreamPool } from '@sluice/upstream';
+import type { RouterConfig } from './config.ts';
+import type { DecisionLog } from './decision/decision-log.ts';
+import type { FleetView } from './fleet/fleet-view.ts';
+import type { ScrapeLoop } from './fleet/scrape-loop.ts';
+import type { LatencyView } from './latency-view.ts';
+import type { RouterMetrics } from './metrics.ts';
+import type { EventFeed } from './prefix/event-feed.ts';
+import type { PrefixView } from './prefix/prefix-view.ts';
+
+/** What a request meets on its way; made once per router. */
+export interface Router {
+  readonly config: RouterConfig;
+  readonly fleet: FleetView;
+  readonly health: ScrapeLoop;
+  readonly prefix: PrefixView;
+  readonly feed: EventFeed;
+  readonly latency: LatencyView;
+  readonly decisions: DecisionLog;
+  readonly upstream: UpstreamPool;
+  readonly metrics: RouterMetrics;
+  readonly bus: Bus;
+  readonly logger: Logger;
+  readonly rng: Rng;
+  /** Milliseconds since the Unix epoch, never going back. */
+  readonly now: () => number;
+}
