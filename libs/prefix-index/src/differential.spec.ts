@@ -162,7 +162,7 @@ describe('production index against the reference', () => {
           expect(fast!.stats()).toMatchObject({ nodes: 0, placeholders: 0, memberships: 0, speculative: 0 });
         },
       ),
-      { seed, numRuns: 60 },
+      { seed, numRuns: 40 },
     );
   });
 });

@@ -64,6 +64,13 @@ export function prefixIndexSuite(factory: () => PrefixIndex): void {
       expect(out.lastBlockTokens[b]).toBe(24);
     });
 
+    it('takes the shorter first span where two ways lead equally far', () => {
+      const ways = [chainOf(ROOT, prompt.subarray(0, 128), [64]), chainOf(ROOT, prompt.subarray(0, 128), [32, 96])];
+      for (const row of [a, b]) for (const way of row === a ? ways : ways.toReversed()) storeAll(index, row, HBM, way);
+      match();
+      expect([...out.confirmedBytes.subarray(0, 2), ...out.lastBlockTokens.subarray(0, 2)]).toEqual([128, 128, 24, 24]);
+    });
+
     it('counts a block in its fastest tier and survives the loss of one copy', () => {
       storeAll(index, a, HBM, chain.slice(0, 4));
       storeAll(index, a, CPU, chain.slice(2, 6));
