@@ -1,55 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { Ewma, QuantileTracker, Rls, seededRng } from './index.ts';
+import { Rls } from './rls.ts';
+import { seededRng } from './seeded-rng.ts';
 
 const gaussian = (rng: () => number): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-
-describe('Ewma', () => {
-  it('is the first sample after one sample, and forgets by half-lives', () => {
-    const mean = new Ewma(10);
-    expect(mean.value).toBeNaN();
-    mean.observe(8);
-    expect(mean.value).toBe(8);
-    for (let i = 0; i < 10; i++) mean.observe(0);
-    // 8 * 2^-1 over the sum of eleven weights 2^(-k/10)
-    let weights = 0;
-    for (let k = 0; k <= 10; k++) weights += 2 ** (-k / 10);
-    expect(mean.value).toBeCloseTo(4 / weights, 12);
-  });
-
-  it('starts from its prior, leaves out what is not finite and can be stored', () => {
-    const mean = new Ewma(100, 256, 1);
-    mean.observe(NaN);
-    mean.observe(Infinity);
-    expect(mean.value).toBe(256);
-    mean.observe(0);
-    expect(mean.value).toBeGreaterThan(100);
-    expect(mean.value).toBeLessThan(156);
-    const again = new Ewma(100);
-    again.restore(mean.toState());
-    expect(again.value).toBe(mean.value);
-  });
-});
-
-describe('QuantileTracker', () => {
-  it('covers the stated share, before and after the distribution shifts', () => {
-    const rng = seededRng(5);
-    const tracker = new QuantileTracker(0.9, 0.4);
-    const coverage = (mean: number, deviation: number): number => {
-      let covered = 0;
-      for (let i = 0; i < 4000; i++) {
-        const sample = mean + deviation * gaussian(rng);
-        if (i >= 1000 && sample <= tracker.value) covered++;
-        tracker.observe(sample);
-      }
-      return covered / 3000;
-    };
-    expect(coverage(0, 0.2)).toBeCloseTo(0.9, 1);
-    expect(coverage(0.7, 0.5)).toBeCloseTo(0.9, 1);
-    const before = tracker.value;
-    tracker.observe(NaN);
-    expect(tracker.value).toBe(before);
-  });
-});
 
 describe('Rls', () => {
   const make = (): Rls => new Rls({ dimension: 3, start: 1, variance: 1, lowerBound: 0 });
