@@ -83,7 +83,7 @@ export class Bridge {
     for (const id of [...this.#ranks.keys()]) this.#drop(id);
   }
 
-  /** Every worker of the fleet, in its order. */
+  /** Every worker of the fleet. */
   ranks(): RankView[] {
     return Array.from(this.#ranks.values(), (rank) => rank.view);
   }

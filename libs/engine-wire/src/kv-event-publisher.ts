@@ -4,6 +4,8 @@ import { Publisher, Router } from 'zeromq';
 export interface KvEventPublisherOptions {
   /** PUB address. Binds when it has `*` or `::` in it or is `ipc:` or `inproc:`, else connects (vLLM's rule). */
   readonly endpoint: string;
+  /** Whether to bind, where vLLM's rule is not wanted. */
+  readonly bind?: boolean;
   /** ROUTER address to bind for replay, or null for none. */
   readonly replayEndpoint: string | null;
   readonly topic?: string;
@@ -49,7 +51,7 @@ export async function createKvEventPublisher(options: KvEventPublisherOptions): 
   const replay = options.replayEndpoint === null ? null : new Router({ sendHighWaterMark: 0, linger: 0 });
   const buffer = new ReplayBuffer(bufferSteps);
   try {
-    if (publisherBinds(options.endpoint)) await pub.bind(options.endpoint);
+    if (options.bind ?? publisherBinds(options.endpoint)) await pub.bind(options.endpoint);
     else pub.connect(options.endpoint);
     if (replay !== null && options.replayEndpoint !== null) await replay.bind(options.replayEndpoint);
   } catch (error) {

@@ -81,6 +81,8 @@ export class RankReader {
   #settling = false;
   #settleAgain = false;
   #overflowed = false;
+  /** The number that the last gap began with. */
+  #gapAt = -1;
   #resyncWanted = false;
   #closed = false;
 
@@ -134,6 +136,11 @@ export class RankReader {
       if (this.#settling) this.#resyncWanted = true;
       else this.#beginEpoch();
     }, this.#timing.resyncMs).unref();
+  }
+
+  /** Asks the engine now whether it published anything that did not arrive. */
+  checkNow(): void {
+    this.#startSettling();
   }
 
   close(): void {
@@ -243,6 +250,7 @@ export class RankReader {
   async #rebuild(replay: KvReplay): Promise<void> {
     this.#table.reset();
     this.#history.reset();
+    this.#gapAt = -1;
     const known = replay.complete || replay.messages.length > 0;
     this.#knowledge = known && !replay.late ? 'complete' : known ? 'partial' : 'none';
     if (replay.messages.length > 0) this.#received = true;
@@ -297,7 +305,7 @@ export class RankReader {
   #take(message: KvMessage): boolean {
     const seq = Number(message[0]);
     if (seq !== this.#history.next) {
-      if (seq > this.#history.next && this.#history.last >= 0) this.counters.gaps++;
+      this.#noteGap(seq);
       return false;
     }
     if (seq === 0 && this.#knowledge !== 'complete') {
@@ -308,6 +316,14 @@ export class RankReader {
     }
     this.#apply(message, false);
     return true;
+  }
+
+  /** Counts a gap once, however often it is met while it is being repaired. */
+  #noteGap(seq: number): void {
+    const { last, next } = this.#history;
+    if (last < 0 || seq < next || this.#gapAt === next) return;
+    this.#gapAt = next;
+    this.counters.gaps++;
   }
 
   /** Goes on from a message whose predecessors cannot be had. */
