@@ -30,6 +30,8 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 2000,
+    // Disconnecting what never connected waits this long before it lets the process end.
+    disconnectTimeout: 100,
     commandTimeout: options.commandTimeoutMs ?? 5000,
     retryStrategy: () => RECONNECT_MS,
   });
@@ -43,6 +45,7 @@ class RedisStore implements Store {
   readonly #prefix: string;
   readonly #listeners = new Set<(state: StoreState) => void>();
   #state: StoreState = 'disconnected';
+  #closed = false;
 
   constructor(redis: Redis, options: RedisStoreOptions) {
     this.#redis = redis;
@@ -141,8 +144,10 @@ class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'connected') await this.#redis.quit().catch(() => undefined);
-    this.#redis.disconnect();
+    if (this.#closed) return;
+    this.#closed = true;
+    const quit = this.#state === 'connected' && (await this.#redis.quit().catch(() => null)) !== null;
+    if (!quit) this.#redis.disconnect();
     this.#setState('disconnected');
   }
 
