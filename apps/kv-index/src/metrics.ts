@@ -1,0 +1,71 @@
+import type { Metrics } from '@sluice/telemetry';
+import type { KvIndex } from './state/kv-index.ts';
+
+export interface IndexMetrics {
+  /** Counts and times a lookup. */
+  timed<T>(lookup: () => T): T;
+  observeLag(lagMs: number): void;
+  storeError(): void;
+}
+
+/** Registers the metrics of the index; `index` is asked at each scrape. */
+export function indexMetrics(metrics: Metrics, index: () => KvIndex): IndexMetrics {
+  const level = (name: string, help: string, value: (index: KvIndex) => number): void => {
+    const gauge = metrics.gauge({ name, help, collect: () => gauge.set(value(index())) });
+  };
+  level('index_nodes', 'Blocks that at least one worker holds', (i) => i.stats().nodes);
+  level('index_bytes', 'Bytes allocated by the tables of the index', (i) => i.stats().bytes);
+  level('index_evicted_nodes_total', 'Blocks dropped because the index was full', (i) => i.stats().evictedNodes);
+  level('index_gaps_total', 'Lost batches found', (i) => i.counters.gaps);
+  level('index_resyncs_total', 'Resyncs asked of the event bridge', (i) => i.counters.resyncs);
+  level('index_batches_applied_total', 'Batches applied', (i) => i.counters.applied);
+  level('index_batches_stale_total', 'Batches that were known already', (i) => i.counters.stale);
+  level('index_snapshot_pages_total', 'Snapshot pages served', (i) => i.counters.snapshotPagesServed);
+  level('index_store_pending', 'Workers whose changes are not in the store yet', (i) => i.pendingWorkers);
+  const memberships = metrics.gauge({
+    name: 'index_memberships',
+    help: 'Blocks held, by worker and tier',
+    labels: ['worker', 'tier'],
+    collect: () => {
+      memberships.reset();
+      for (const { worker, blocks } of index().workers())
+        for (const [tier, count] of Object.entries(blocks)) memberships.set({ worker, tier }, count);
+    },
+  });
+  const believed = metrics.gauge({
+    name: 'index_worker_believed',
+    help: '1: live, 0.5: incomplete history, 0: not to be believed',
+    labels: ['worker'],
+    collect: () => {
+      believed.reset();
+      for (const { worker, confidence } of index().workers())
+        believed.set({ worker }, { live: 1, incomplete: 0.5, none: 0 }[confidence]);
+    },
+  });
+  const lookups = metrics.counter({ name: 'index_lookups_total', help: 'Lookups answered' });
+  const lookupSeconds = metrics.histogram({
+    name: 'index_lookup_seconds',
+    help: 'Time of one lookup in the index',
+    buckets: [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01],
+  });
+  const lagSeconds = metrics.histogram({
+    name: 'index_event_lag_seconds',
+    help: 'Engine clock to application in the index',
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+  });
+  const storeErrors = metrics.counter({
+    name: 'index_store_errors_total',
+    help: 'Reads and writes of the store that failed',
+  });
+  return {
+    timed: (lookup) => {
+      const start = performance.now();
+      const result = lookup();
+      lookups.inc();
+      lookupSeconds.observe((performance.now() - start) / 1000);
+      return result;
+    },
+    observeLag: (lagMs) => lagSeconds.observe(lagMs / 1000),
+    storeError: () => storeErrors.inc(),
+  };
+}
