@@ -5,6 +5,7 @@ import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
+import type { DecisionView } from './decision/decision-log.ts';
 import { FleetView } from './fleet/fleet-view.ts';
 import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
@@ -19,6 +20,10 @@ import type { Router } from './router.ts';
 export interface RouterService extends Service {
   /** Origin of the data plane; null until it listens. */
   dataPlaneUrl(): string | null;
+  /** What the ledgers of all pools say is in flight, in sum: zero when nothing is. */
+  ledger(): { readonly requests: number; readonly tokens: number };
+  /** A decision by its id; null when it is not, or no longer, in the log. */
+  decision(id: string): DecisionView | null;
 }
 
 /** Connections per engine for looks at it: its metrics and its health. */
@@ -49,6 +54,8 @@ export function createRouterService(
     module: RouterModule.of(router),
     dataPlaneUrl: () => url,
     status: () => statusOf(router, url),
+    ledger: () => ledgerOf(router),
+    decision: (id) => router.decisions.get(id),
     async start() {
       feed.start();
       unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
@@ -168,6 +175,19 @@ function statusOf({ fleet, bus, prefix, feed, latency }: Router, url: string | n
       },
     },
   };
+}
+
+function ledgerOf({ fleet }: Router): { requests: number; tokens: number } {
+  let requests = 0;
+  let tokens = 0;
+  for (const { table } of fleet.pools.values()) {
+    const { size, inflightRequests, queuedPrefillTokens, decodeContextTokens, heldKvTokens } = table.columns;
+    for (let row = 0; row < size; row++) {
+      requests += inflightRequests[row]!;
+      tokens += queuedPrefillTokens[row]! + decodeContextTokens[row]! + heldKvTokens[row]!;
+    }
+  }
+  return { requests, tokens };
 }
 
 const gaugesOf = ({ fleet, bus, prefix, feed }: Router, dataPlane: DataPlane) => ({

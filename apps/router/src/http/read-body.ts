@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Problem } from './problem.ts';
-import { badRequest, bodyTooLarge, tooManyRequests, unsupportedEncoding } from './problem.ts';
+import { bodyTooLarge, tooManyRequests, unsupportedEncoding } from './problem.ts';
 
 export type ReadBody =
   | { readonly kind: 'body'; readonly body: Buffer }
@@ -23,45 +23,43 @@ export class BodyBudget {
  * read and dropped by the server, so that the client gets the answer instead of a broken pipe. Bytes read count in
  * `budget` until the caller takes them out.
  */
-export function readBody(request: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<ReadBody> {
-  return new Promise((resolve) => {
-    const encoding = request.headers['content-encoding'];
-    const announced = Number(request.headers['content-length'] ?? 0);
-    if (encoding !== undefined && encoding !== 'identity') return refuse(unsupportedEncoding(encoding));
-    if (announced > maxBytes) return refuse(bodyTooLarge(maxBytes));
-    const chunks: Buffer[] = [];
-    let length = 0;
+export async function readBody(request: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<ReadBody> {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') return refused(request, unsupportedEncoding(encoding));
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refused(request, bodyTooLarge(maxBytes));
+  return collect(request, maxBytes, budget);
+}
 
-    function refuse(problem: Problem): void {
-      finish({ kind: 'problem', problem });
-      request.resume();
-    }
-    function onData(chunk: Buffer): void {
+function refused(request: IncomingMessage, problem: Problem): ReadBody {
+  request.resume();
+  return { kind: 'problem', problem };
+}
+
+function collect(request: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<ReadBody> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve) => {
+    const onData = (chunk: Buffer): void => {
       length += chunk.length;
       budget.heldBytes += chunk.length;
-      if (length > maxBytes) refuse(bodyTooLarge(maxBytes));
-      else if (budget.heldBytes > budget.limitBytes)
-        refuse(tooManyRequests('Too many request bytes are being handled'));
+      if (length > maxBytes) finish(refused(request, bodyTooLarge(maxBytes)));
+      else if (budget.heldBytes > budget.limitBytes) finish(refused(request, tooManyRequests(BUDGET_SPENT)));
       else chunks.push(chunk);
-    }
-    function onEnd(): void {
+    };
+    const onEnd = (): void =>
       finish({ kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length) });
-    }
-    function onClose(): void {
-      finish({ kind: 'aborted' });
-    }
-    function onError(): void {
-      finish(request.destroyed ? { kind: 'aborted' } : { kind: 'problem', problem: badRequest('The body is broken') });
-    }
+    // A client that leaves emits both; whichever is first ends the wait.
+    const onGone = (): void => finish({ kind: 'aborted' });
+
     function finish(result: ReadBody): void {
-      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError);
-      // A body cut short still emits an error once; nobody is left to whom it matters.
+      request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
       request.on('error', ignore);
       if (result.kind !== 'body') budget.heldBytes -= length;
       resolve(result);
     }
-    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError);
+    request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
   });
 }
 
+const BUDGET_SPENT = 'Too many request bytes are being handled';
 const ignore = (): void => undefined;

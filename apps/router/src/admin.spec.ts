@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { runService } from '@sluice/nest-kit';
+import type { RunningService } from '@sluice/nest-kit';
+import { streamPieces, until } from '@sluice/upstream/testing';
+import { chatEvents } from '@sluice/upstream/testing';
+import { createRouterService } from './router-service.ts';
+import {
+  chat,
+  pool,
+  send,
+  settableFleet,
+  startWorkerEngine,
+  testConfig,
+  testContext,
+  worker,
+} from './testing/harness.ts';
+import type { WorkerEngine } from './testing/harness.ts';
+
+let engine: WorkerEngine;
+let running: RunningService;
+let dataPlane: string;
+
+beforeEach(async () => {
+  engine = await startWorkerEngine('a', (_request, response) => streamPieces(response, chatEvents(['x'])));
+  const context = testContext();
+  const config = testConfig({ redisUrl: 'redis://:secret@127.0.0.1:6379', decisions: 3 });
+  const service = createRouterService(config, context, settableFleet({ pools: [pool()], workers: [worker(engine)] }));
+  running = await runService({ host: '127.0.0.1', port: 0, context, service, title: 'Sluice router' });
+  dataPlane = service.dataPlaneUrl()!;
+  await until(() => service.status().ready, 'ready');
+});
+afterEach(async () => {
+  await running.close();
+  await engine.kill();
+});
+
+const get = async (path: string): Promise<{ status: number; body: Record<string, unknown> }> => {
+  const answer = await send(running.url, { method: 'GET', path });
+  return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> };
+};
+const json = { 'content-type': 'application/json' };
+
+describe('admin API', () => {
+  it('shows workers with signals, ledger and latency parameters', async () => {
+    const { body } = await get('/workers');
+    expect(body).toMatchObject({
+      fleetVersion: 1,
+      workers: [
+        {
+          worker: 'a',
+          up: true,
+          state: 'up',
+          prefixes: 'approximate',
+          kvCapacityTokens: 16_000,
+          blockTokens: 16,
+          inflightRequests: 0,
+          step: { t0Ms: expect.any(Number) },
+        },
+      ],
+    });
+  });
+
+  it('shows the last decisions with every term, and one by the id of its answer', async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      ids.push(
+        String((await send(dataPlane, { body: chat(`x${i}`, { stream: true }) })).headers['x-sluice-decision-id']),
+      );
+    }
+    const { body } = await get('/decisions?limit=10');
+    const decisions = body['decisions'] as { id: string }[];
+    expect(decisions.map(({ id }) => id)).toEqual(ids.slice(2).reverse());
+    expect((await get(`/decisions/${ids[4]}`)).body).toMatchObject({
+      id: ids[4],
+      policy: 'expected-latency',
+      unit: 'ms',
+      worker: 'a',
+      candidates: [
+        {
+          worker: 'a',
+          up: true,
+          cost: expect.any(Number),
+          terms: { ttft: expect.any(Number), duplicate: expect.any(Number) },
+        },
+      ],
+      outcome: { result: 'completed', status: 200, ttftMs: expect.any(Number) },
+    });
+    expect((await get(`/decisions/${ids[0]}`)).status).toBe(404);
+    expect((await get('/decisions/nonsense')).status).toBe(404);
+    expect((await get('/decisions?limit=0')).status).toBe(400);
+  });
+
+  it('switches the policy', async () => {
+    const put = (policy: unknown) =>
+      send(running.url, { method: 'PUT', path: '/policy', headers: json, body: { policy } as object });
+    expect((await put('round-robin')).status).toBe(200);
+    expect((await get('/policy')).body).toMatchObject({
+      policy: 'round-robin',
+      known: expect.arrayContaining(['expected-latency']),
+    });
+    await send(dataPlane, { body: chat('x') });
+    expect((await get('/decisions?limit=1')).body).toMatchObject({ decisions: [{ policy: 'round-robin' }] });
+    for (const bad of ['nope', 7]) expect((await put(bad)).status).toBe(400);
+    expect((await get('/policy')).body).toMatchObject({ policy: 'round-robin' });
+  });
+
+  it('shows the configuration without secrets, and the state of the index', async () => {
+    const { body } = await get('/config');
+    expect(body).toMatchObject({ policy: 'expected-latency', maxBodyBytes: 8 * 1024 * 1024 });
+    expect(JSON.stringify(body)).not.toContain('secret');
+    expect((await get('/index')).body).toMatchObject({
+      busConnected: true,
+      pools: [{ pool: 'tiny', exact: false, reason: 'no tokenizer is configured' }],
+      workers: [{ worker: 'a', confidence: 'none', epoch: null }],
+    });
+  });
+
+  it('renders a prompt', async () => {
+    const answer = await send(running.url, { path: '/render', headers: json, body: chat('hello') });
+    expect([answer.status, JSON.parse(answer.text)]).toMatchObject([
+      200,
+      { pool: 'tiny', exact: false, text: 'user: hello\n', workers: [{ worker: 'a', cachedTokens: 0 }] },
+    ]);
+    expect((await send(running.url, { path: '/render', headers: json, body: { model: 'nope' } })).status).toBe(404);
+  });
+
+  it('describes itself and its metrics', async () => {
+    const { body } = await get('/openapi.json');
+    expect(Object.keys(body['paths'] as object).sort()).toEqual(
+      ['/config', '/decisions', '/decisions/{id}', '/index', '/policy', '/render', '/workers'].sort(),
+    );
+    const metrics = await send(running.url, { method: 'GET', path: '/metrics' });
+    for (const name of ['sluice_router_in_flight', 'sluice_router_workers', 'sluice_router_decision_seconds']) {
+      expect(metrics.text).toContain(name);
+    }
+    expect((await get('/readyz')).status).toBe(200);
+  });
+});

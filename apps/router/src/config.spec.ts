@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseRouterConfig } from './config.ts';
+
+describe('parseRouterConfig', () => {
+  it('has a default for everything but the fleet', () => {
+    expect(parseRouterConfig({ SLUICE_FLEET: 'fleet.yaml', ROUTER_PORT: '9000', PATH: '/bin' })).toMatchObject({
+      ok: true,
+      config: {
+        fleet: 'fleet.yaml',
+        port: 9000,
+        policy: 'expected-latency',
+        maxBodyBytes: 8388608,
+        scrapeMs: 500,
+        host: '127.0.0.1',
+      },
+    });
+  });
+
+  it('names every error at once, unknown keys included', () => {
+    const parsed = parseRouterConfig({
+      ROUTER_PORT: '70000',
+      ROUTER_POLICY: 'fastest',
+      ROUTER_SCRAPE_MS: 'soon',
+      ROUTER_PROT: '1',
+    });
+    expect(parsed.ok).toBe(false);
+    const errors = parsed.ok ? [] : parsed.errors;
+    for (const name of ['SLUICE_FLEET', 'ROUTER_PORT', 'ROUTER_POLICY', 'ROUTER_SCRAPE_MS', 'ROUTER_PROT']) {
+      expect(errors.filter((error) => error.startsWith(`${name}:`))).toHaveLength(1);
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import { PRIORS } from '@sluice/latency-model';
+import { poolId, workerId } from '@sluice/model';
+import { createDecisionTerms, createFleetTable } from '@sluice/routing';
+import { DecisionLog } from './decision-log.ts';
+import type { DecisionSubject } from './decision-log.ts';
+
+const subject: DecisionSubject = {
+  pool: poolId('p'),
+  model: 'm',
+  api: 'chat',
+  policy: 'expected-latency',
+  promptBytes: 10,
+  exactPrompt: true,
+  retryOf: null,
+};
+const query = { promptTokens: 100, expectedOutputTokens: 20, sessionHash: null };
+
+function filled(workers: number) {
+  const table = createFleetTable();
+  const ids = Array.from({ length: workers }, (_, i) => workerId(`w${i}`));
+  const terms = createDecisionTerms();
+  terms.layout('token-load', 'tokens', ['queued', 'own'], workers);
+  ids.forEach((id, row) => {
+    table.addWorker(id, PRIORS.default);
+    table.columns.cachedTokens[row] = row * 16;
+    terms.cost[row] = row === 1 ? Infinity : row;
+    terms.values[0]![row] = row * 2;
+    terms.values[1]![row] = row * 3;
+  });
+  table.setUp(0, true);
+  return { table, ids, terms };
+}
+
+describe('DecisionLog', () => {
+  it('shows what was decided and why, with the numbers of that moment', () => {
+    const log = new DecisionLog(4, 'ab');
+    const { table, ids, terms } = filled(2);
+    const id = log.add(subject, query, table.columns, ids, terms, 0, 1234);
+    table.columns.cachedTokens.fill(999);
+    terms.cost.fill(999);
+    expect(log.get(id)).toMatchObject({
+      id: 'ab-0',
+      atMs: 1234,
+      pool: 'p',
+      basis: 'token-load',
+      unit: 'tokens',
+      worker: 'w0',
+      promptTokens: 100,
+      outcome: null,
+      candidates: [
+        {
+          worker: 'w0',
+          up: true,
+          cachedTokens: 0,
+          cost: 0,
+          signalAgeMs: null,
+          predictedTtftMs: null,
+          terms: { queued: 0, own: 0 },
+        },
+        { worker: 'w1', up: false, cachedTokens: 16, cost: null, terms: { queued: 2, own: 3 } },
+      ],
+    });
+    const result = {
+      result: 'completed',
+      status: 200,
+      cause: null,
+      promptTokens: 99,
+      cachedTokens: 0,
+      outputTokens: 2,
+      ttftMs: 1,
+      tpotMs: 2,
+      e2eMs: 3,
+    };
+    log.settle(id, result);
+    expect(log.get(id)!.outcome).toEqual(result);
+  });
+
+  it('keeps the last ones, newest first, and grows its slots with the pool', () => {
+    const log = new DecisionLog(3, 'x');
+    const ids = Array.from({ length: 5 }, (_, i) => {
+      const { table, ids: names, terms } = filled(i + 1);
+      return log.add(subject, query, table.columns, names, terms, 0, i);
+    });
+    expect(log.last(10).map(({ id }) => id)).toEqual(ids.slice(2).reverse());
+    expect(log.last(2)).toHaveLength(2);
+    expect(log.last(1)[0]!.candidates).toHaveLength(5);
+    expect(log.get(ids[0]!)).toBeNull();
+    log.settle(ids[0]!, {
+      result: 'late',
+      status: null,
+      cause: null,
+      promptTokens: null,
+      cachedTokens: null,
+      outputTokens: 0,
+      ttftMs: null,
+      tpotMs: null,
+      e2eMs: 0,
+    });
+    expect(log.last(10).every(({ outcome }) => outcome === null)).toBe(true);
+    for (const id of ['', 'x-', 'x-zz', 'y-2', 'x--1']) expect(log.get(id)).toBeNull();
+  });
+});
