@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createMemoryBus } from '@sluice/bus';
 import type { Bus } from '@sluice/bus';
 import { kvFeed, kvResync } from '@sluice/contracts';
@@ -65,6 +67,15 @@ const fleetOf = (workers: WorkerSpec[], tokenizer: string | null = 'dir'): Fleet
   pools: [{ id: POOL, models: ['m'], loras: [], tokenizer }],
   workers,
 });
+
+/** A plain server finds the port: a socket of an engine that goes away would confuse the one that comes. */
+async function freeEndpoint(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `tcp://127.0.0.1:${port}`;
+}
 
 interface Running {
   bridge: Bridge;
@@ -279,9 +290,7 @@ describe('the bridge', () => {
   });
 
   it('lets engines connect to it', async () => {
-    const probe = await rank();
-    const endpoint = probe.endpoint;
-    await probe.close();
+    const endpoint = await freeEndpoint();
     const source: KvEventSource = { mode: 'bind', endpoint, replayEndpoint: null, topic: '' };
     const receiver = new Receiver(bus, POOL, 'w');
     const running = await startBridge(fleetOf([workerOf('w', source)]));

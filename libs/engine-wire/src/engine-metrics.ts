@@ -68,6 +68,7 @@ function readLine(text: string, at: number, end: number, rows: Map<number, Row>)
   const column = COLUMNS.get(name);
   if (column === undefined && !CACHE_INFO.has(name)) return;
   const labelsEnd = hasLabels ? text.lastIndexOf('}', end) : nameEnd;
+  if (labelsEnd < nameEnd) return;
   const row = rowOf(rows, rankOf(text, nameEnd, labelsEnd));
   if (column === undefined) {
     readCacheInfo(text, nameEnd, labelsEnd, row);

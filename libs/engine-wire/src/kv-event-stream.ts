@@ -24,6 +24,8 @@ const REBIND_MS = 250;
 /** vLLM's own high-water mark; what is beyond it is dropped by the socket and shows as a gap. */
 const HIGH_WATER_MARK = 100_000;
 const REPLAY_SILENCE_MS = 2_000;
+/** ZeroMQ tries again within a second; after this long without an attempt it has given up. */
+const ABANDONED_MS = 2_000;
 
 /**
  * Subscribes to one rank's KV events. The socket is drained all the time, whatever the receiver does with the messages.
@@ -53,7 +55,7 @@ export function openKvEventStream(options: KvEventStreamOptions): KvEventStream 
     }
   };
   socket.subscribe(source.topic);
-  if (options.onLink !== undefined) void watchLink(socket, options.onLink);
+  void watchLink(socket, options, () => closed);
   void drain(socket, options, () => closed);
   attach().catch(onError);
 
@@ -84,9 +86,29 @@ async function drain(socket: Subscriber, options: KvEventStreamOptions, closed: 
   }
 }
 
-async function watchLink(socket: Subscriber, onLink: (state: 'up' | 'down') => void): Promise<void> {
+/**
+ * Tells of connections, and connects again where ZeroMQ does not: a peer that speaks another protocol (another program
+ * had the port for a while) ends its attempts for good.
+ */
+async function watchLink(socket: Subscriber, options: KvEventStreamOptions, closed: () => boolean): Promise<void> {
+  const { mode, endpoint } = options.source;
+  let abandoned: NodeJS.Timeout | undefined;
+  const connectAnew = (): void => {
+    if (closed()) return;
+    try {
+      socket.disconnect(endpoint);
+      socket.connect(endpoint);
+    } catch (error) {
+      options.onError(error);
+    }
+  };
   for await (const event of socket.events) {
-    if (event.type === 'handshake') onLink('up');
-    else if (event.type === 'disconnect') onLink('down');
+    clearTimeout(abandoned);
+    if (event.type === 'handshake') options.onLink?.('up');
+    else if (event.type === 'disconnect') {
+      options.onLink?.('down');
+      if (mode === 'connect') abandoned = setTimeout(connectAnew, ABANDONED_MS).unref();
+    }
   }
+  clearTimeout(abandoned);
 }
