@@ -9,7 +9,7 @@ export class Problems {
 
 /** A value as it can be quoted in one line. */
 function shown(value: unknown): string {
-  if (value === undefined) return 'is missing;';
+  if (value === undefined) return 'is missing; it';
   const text = JSON.stringify(value) ?? String(value);
   return `${text.length > 80 ? `${text.slice(0, 77)}...` : text}`;
 }
@@ -19,6 +19,8 @@ export class FieldReader {
   readonly path: string;
   readonly #problems: Problems;
   readonly #fields: Readonly<Record<string, unknown>>;
+  /** False once the mapping itself was reported: its fields are not reported too. */
+  readonly #isMapping: boolean;
 
   constructor(problems: Problems, path: string, value: unknown, known: readonly string[]) {
     this.path = path;
@@ -26,8 +28,10 @@ export class FieldReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       problems.add(path, value, `must be a mapping with ${known.join(', ')}`);
       this.#fields = {};
+      this.#isMapping = false;
       return;
     }
+    this.#isMapping = true;
     this.#fields = value as Record<string, unknown>;
     for (const key of Object.keys(value)) {
       if (!known.includes(key))
@@ -44,7 +48,7 @@ export class FieldReader {
   }
 
   problem(key: string, allowed: string): void {
-    this.#problems.add(this.at(key), this.#fields[key], allowed);
+    if (this.#isMapping) this.#problems.add(this.at(key), this.#fields[key], allowed);
   }
 
   /** A non-empty string that `test` accepts. */

@@ -16,16 +16,26 @@ export interface ParseFleetOptions {
 }
 
 const ID_FORM = "must be 1 to 63 letters, digits, '-' or '_', starting with a letter or digit";
+/** Stands for an id that is wrong; it is never seen, since the result is an error then. */
+const UNNAMED = 'unnamed';
 const MAX_RANKS = 512;
+const MAX_ALIASES = 100;
 const ROLES: readonly Role[] = ['prefill', 'decode', 'both'];
 
 /** A fleet from the text of a fleet file (YAML or JSON, see docs/fleet-file.md), or everything that is wrong with it. */
 export function parseFleet(text: string, options: ParseFleetOptions): ParsedFleet {
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) return { ok: false, errors: document.errors.map((e) => e.message.split('\n')[0]!) };
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    // An alias that names nothing, or aliases that multiply without end.
+    return { ok: false, errors: [error instanceof Error ? error.message : String(error)] };
+  }
   const problems = new Problems();
   const reader = new FleetReader(problems, options.baseDir);
-  const fleet = reader.fleet(document.toJS({ maxAliasCount: 100 }), options.version);
+  const fleet = reader.fleet(content, options.version);
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, fleet };
 }
 
@@ -66,14 +76,14 @@ class FleetReader {
       this.#engine(engine, pool.at(`engines[${i}]`), id, workers);
     });
     return {
-      id: poolId(id),
+      id: poolId(id ?? UNNAMED),
       models: names,
       loras,
       tokenizer: tokenizer === null || isAbsolute(tokenizer) ? tokenizer : resolve(this.#baseDir, tokenizer),
     };
   }
 
-  #engine(value: unknown, path: string, pool: string, workers: WorkerSpec[]): void {
+  #engine(value: unknown, path: string, pool: string | null, workers: WorkerSpec[]): void {
     const known = ['id', 'url', 'ranks', 'role', 'variant', 'kvEvents'];
     const engine = new FieldReader(this.#problems, path, value, known);
     const id = this.#id(engine, 'engine');
@@ -83,6 +93,7 @@ class FleetReader {
     const role = engine.oneOf('role', ROLES, 'both');
     const variant = engine.string('variant', ID_FORM, isId, 'default');
     const events = this.#events(engine, ranks);
+    if (id === null) return;
     for (let rank = 0; rank < ranks; rank++) {
       const name = ranks === 1 ? id : `${id}-dp${rank}`;
       if (!isId(name)) {
@@ -92,7 +103,7 @@ class FleetReader {
       this.#unique('worker', name, engine.at('id'), 'makes a worker id that is taken');
       workers.push({
         id: workerId(name),
-        pool: poolId(pool),
+        pool: poolId(pool ?? UNNAMED),
         engine: id,
         url: url === '' ? '' : new URL(url).origin,
         dpRank: ranks === 1 ? null : rank,
@@ -140,18 +151,19 @@ class FleetReader {
     return sources;
   }
 
-  #id(reader: FieldReader, kind: 'pool' | 'engine'): string {
+  /** The id, or null after saying why it cannot be used. */
+  #id(reader: FieldReader, kind: 'pool' | 'engine'): string | null {
     const id = reader.string('id', ID_FORM, isId);
-    // A stand-in that never leaves this file, since the result is an error then.
-    if (id === '') return 'invalid';
-    this.#unique(kind, id, reader.at('id'), `is the id of one ${kind} only`);
-    return id;
+    if (id === '') return null;
+    return this.#unique(kind, id, reader.at('id'), `is the id of one ${kind} only`) ? id : null;
   }
 
-  #unique(kind: string, name: string, path: string, rule: string): void {
+  /** Whether `name` was not used before at another place; tells it when it was. */
+  #unique(kind: string, name: string, path: string, rule: string): boolean {
     const key = `${kind} ${name}`;
     const first = this.#seen.get(key);
     if (first === undefined) this.#seen.set(key, path);
     else if (first !== path) this.#problems.add(path, name, `is also at ${first}; it ${rule}`);
+    return first === undefined || first === path;
   }
 }

@@ -91,15 +91,15 @@ export function parseConfig<S extends z.ZodObject>(
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
-      const name = String(issue.path[0] ?? '');
-      const value = env[name];
-      errors.push(
-        value ? `${name}: '${value}' ${issue.message}` : `${name}: ${name === '' ? issue.message : 'is missing'}`,
-      );
+      const name = String(issue.path[0] ?? 'environment');
+      errors.push(`${name}: ${env[name] ? `'${withoutPassword(env[name])}' ${issue.message}` : 'is missing'}`);
     }
   }
   return parsed.success && errors.length === 0 ? { ok: true, config: parsed.data } : { ok: false, errors };
 }
+
+/** Values may be URLs with credentials, and errors are printed. */
+const withoutPassword = (text: string): string => text.replace(/(:\/\/[^:/@\s]*):[^@/\s]*@/g, '$1:***@');
 
 /** The configuration is wrong: what {@link runMain} prints line by line. */
 export class ConfigError extends Error {

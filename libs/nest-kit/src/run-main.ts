@@ -3,7 +3,7 @@ import type { RunningService } from './service.ts';
 
 /** The process as {@link runMain} uses it; given by specs. */
 export interface ProcessHandle {
-  once(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
   exit(code: number): void;
   readonly stderr: { write(text: string): unknown };
 }
@@ -25,8 +25,6 @@ export async function runMain(
       return;
     }
     stopping = true;
-    host.once('SIGTERM', stop);
-    host.once('SIGINT', stop);
     // A signal during the start is obeyed when the start is over.
     if (running) void finish(running);
   };
@@ -39,8 +37,8 @@ export async function runMain(
       host.exit(1);
     }
   };
-  host.once('SIGTERM', stop);
-  host.once('SIGINT', stop);
+  host.on('SIGTERM', stop);
+  host.on('SIGINT', stop);
   try {
     running = await start();
   } catch (error) {
