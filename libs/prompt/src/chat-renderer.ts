@@ -3,7 +3,7 @@ import { type Message, parseMessages, withoutDeveloperRole } from './conversatio
 import { fromJavaScript, parseJson } from './jinja/json.ts';
 import { strip } from './jinja/strings.ts';
 import { compileTemplate, type Template } from './jinja/template.ts';
-import { type Dict, isDict, isList, type Value } from './jinja/values.ts';
+import { type Dict, isDict, isList, type Key, type Value } from './jinja/values.ts';
 import { JsonCursor } from './json-cursor.ts';
 import { Unrenderable } from './unrenderable.ts';
 
@@ -112,7 +112,7 @@ function toolsOf(tools: Value): readonly Value[] | null {
     const given = isDict(tool) ? tool.get('function') : undefined;
     if (!isDict(tool) || !isDict(given)) throw new Unrenderable('a tool is not of type function');
     const defer = tool.get('defer_loading') ?? null;
-    const called: Message = new Map<string, Value>([
+    const called: Message = new Map<Key, Value>([
       ['name', given.get('name')],
       ['description', given.get('description') ?? null],
       ['parameters', given.get('parameters') ?? null],
@@ -123,7 +123,7 @@ function toolsOf(tools: Value): readonly Value[] | null {
     ] as const) {
       if (value !== null) called.set(key, value);
     }
-    const result: Message = new Map<string, Value>([
+    const result: Message = new Map<Key, Value>([
       ['type', 'function'],
       ['function', called],
     ]);
@@ -137,10 +137,10 @@ function templateVariables(
   members: PrintedMembers,
   tools: readonly Value[] | null,
   specialTokens: Dict,
-): [string, Value][] {
+): [Key, Value][] {
   const given = isDict(members.chat_template_kwargs) ? members.chat_template_kwargs : new Map<string, Value>();
   const effort = body['reasoning_effort'];
-  const variables: [string, Value][] = [
+  const variables: [Key, Value][] = [
     ...specialTokens,
     ['tools', tools],
     ['documents', members.documents ?? null],
@@ -159,7 +159,7 @@ function templateVariables(
 function renderContinued(
   template: CompiledTemplate,
   conversation: readonly Message[],
-  variables: readonly [string, Value][],
+  variables: readonly [Key, Value][],
   now: () => Date,
 ): string {
   const last = conversation.at(-1)!;

@@ -1,10 +1,10 @@
 import type { ContentFormat } from './content-format.ts';
 import { fromJavaScript, parseJson } from './jinja/json.ts';
-import { type Dict, isDict, isList, truthy, type Value } from './jinja/values.ts';
+import { type Dict, isDict, isList, type Key, truthy, type Value } from './jinja/values.ts';
 import { Unrenderable } from './unrenderable.ts';
 
 /** A message as the template sees it; its keys are in vLLM's order. */
-export type Message = Map<string, Value>;
+export type Message = Map<Key, Value>;
 
 /** Content parts that are text, and the field that has it. */
 const TEXT_FIELD: ReadonlyMap<Value, string> = new Map<Value, string>([
@@ -15,7 +15,7 @@ const TEXT_FIELD: ReadonlyMap<Value, string> = new Map<Value, string>([
   ['thinking', 'thinking'],
 ]);
 /** Fields of content parts that vLLM knows; others it passes on to templates that take parts. */
-const KNOWN_PART_FIELDS: readonly string[] = [
+const KNOWN_PART_FIELDS: readonly Key[] = [
   ...['type', 'text', 'refusal', 'thinking', 'closed', 'name', 'uuid', 'data', 'image_url', 'image_pil'],
   ...['image_embeds', 'audio_embeds', 'video_embeds', 'audio_url', 'video_url', 'input_audio', 'file'],
   'prompt_cache_breakpoint',
@@ -43,7 +43,7 @@ function parseMessage(fields: Dict, role: string, format: ContentFormat): Messag
   const parts = contentParts(fields.get('content'), role, format);
   const asText = format === 'string' || (role === 'tool' && parts.every((part) => partText(part) !== undefined));
   const content = asText ? parts.map((part) => partText(part) ?? part).join('\n') : parts;
-  const message: Message = new Map<string, Value>([
+  const message: Message = new Map<Key, Value>([
     ['role', role],
     ['content', content],
   ]);
@@ -73,7 +73,14 @@ function contentParts(content: Value, role: string, format: ContentFormat): Valu
     if (part === null) continue;
     if (isDict(part) && part.get('type') === 'tool_reference') {
       const name = part.get('name');
-      parts.push(format === 'string' ? name : new Map([['type', 'tool_reference'], ['name', name] as const]));
+      parts.push(
+        format === 'string'
+          ? name
+          : new Map<Key, Value>([
+              ['type', 'tool_reference'],
+              ['name', name],
+            ]),
+      );
       continue;
     }
     const text = textOf(part);
@@ -101,7 +108,7 @@ function textOf(part: Value): string | null {
 }
 
 function textPart(part: Value, text: string): Value {
-  const result = new Map<string, Value>([
+  const result = new Map<Key, Value>([
     ['type', 'text'],
     ['text', text],
   ]);
@@ -174,7 +181,7 @@ export function withoutDeveloperRole(conversation: readonly Message[]): readonly
     const content = message.get('content');
     return isList(content) ? content.map((part) => partText(part) ?? '').join('\n') : (content as string);
   });
-  const merged: Message = new Map<string, Value>([
+  const merged: Message = new Map<Key, Value>([
     ['role', 'system'],
     ['content', contents.filter((content) => content !== '').join('\n\n')],
   ]);

@@ -4,6 +4,7 @@ import {
   type Dict,
   equals,
   isDict,
+  isKey,
   isList,
   type Keywords,
   Loop,
@@ -61,7 +62,7 @@ const DICT_METHODS: ReadonlyMap<string, (self: Dict, args: readonly Value[]) => 
   string,
   (self: Dict, args: readonly Value[]) => Value
 >([
-  ['get', (self, args) => (typeof args[0] === 'string' && self.has(args[0]) ? self.get(args[0]) : (args[1] ?? null))],
+  ['get', (self, args) => (isKey(args[0]) && self.has(args[0]) ? self.get(args[0]) : (args[1] ?? null))],
   ['items', (self) => pairs(self)],
   ['keys', (self) => Array.from(self.keys())],
   ['values', (self) => Array.from(self.values())],
@@ -112,9 +113,10 @@ function loopAttribute(loop: Loop, name: string): Value {
     case 'nextitem':
       return items[index0 + 1];
     case 'depth':
-      return loop.depth;
+      // deeper only in recursive loops, which the parser does not know
+      return 1;
     case 'depth0':
-      return loop.depth - 1;
+      return 0;
     case 'cycle':
       return new Callable('cycle', (args) => args[index0 % args.length]);
     case 'changed':

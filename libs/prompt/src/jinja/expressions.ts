@@ -3,14 +3,16 @@ import { filterNamed } from './filters.ts';
 import { attributeOf, callMethod } from './attributes.ts';
 import { binary } from './operators.ts';
 import type { Rendering, Scope } from './scope.ts';
-import { slice, string } from './strings.ts';
+import { slice } from './strings.ts';
 import { getItem, testNamed } from './tests.ts';
 import {
   Callable,
   float,
   isDict,
   isFloat,
+  isKey,
   iterate,
+  type Key,
   type Keywords,
   NO_KEYWORDS,
   TemplateError,
@@ -61,11 +63,7 @@ export function compileExpression(node: Expression): Evaluate {
         ([key, value]) => [compileExpression(key), compileExpression(value)] as const,
       );
       return (scope, rendering) =>
-        new Map(
-          entries.map(
-            ([key, value]) => [string(key(scope, rendering), 'a dict key'), value(scope, rendering)] as const,
-          ),
-        );
+        new Map(entries.map(([key, value]) => [dictKey(key(scope, rendering)), value(scope, rendering)] as const));
     }
     case 'MemberExpression':
       return compileMember(node);
@@ -152,7 +150,7 @@ export function compileArguments(nodes: readonly Expression[]): (scope: Scope, r
       if (kind !== null) keywords.set(kind, result);
       else if (node.type === 'SpreadExpression') positional.push(...iterate(result));
       else if (node.type !== 'KeywordSpreadExpression') positional.push(result);
-      else if (isDict(result)) for (const [key, member] of result) keywords.set(key, member);
+      else if (isDict(result)) for (const [key, member] of result) keywords.set(String(key), member);
       else throw new TemplateError(`argument after ** must be a mapping, not ${typeName(result)}`);
     }
     return { positional, keywords };
@@ -163,6 +161,11 @@ const isSpecialArgument = (node: Expression): boolean =>
   node.type === 'KeywordArgumentExpression' ||
   node.type === 'SpreadExpression' ||
   node.type === 'KeywordSpreadExpression';
+
+function dictKey(value: Value): Key {
+  if (!isKey(value)) throw new TemplateError(`a dict key of type ${typeName(value)} is not supported`);
+  return value;
+}
 
 function calleeName(node: CallExpression): string {
   if (node.callee.type !== 'Identifier') throw new TemplateError('a filter must be a name');

@@ -6,6 +6,7 @@ import {
   equals,
   float,
   isFloat,
+  isInteger,
   iterate,
   type Keywords,
   length,
@@ -77,6 +78,7 @@ function round(value: Value, args: readonly Value[], keywords: Keywords): Value 
   if (number === undefined) throw new TemplateError(`type ${typeName(value)} doesn't define __round__`);
   const precision = wholeNumber(argument(args, keywords, 0, 'precision') ?? 0, 'round');
   const method = text(argument(args, keywords, 1, 'method') ?? 'common');
+  if (isInteger(value) && method === 'common') return value;
   const scale = 10 ** precision;
   if (method !== 'common') return float((method === 'ceil' ? Math.ceil : Math.floor)(number * scale) / scale);
   if (precision > 0) return float(Number(number.toFixed(precision)));

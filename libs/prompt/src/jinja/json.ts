@@ -1,4 +1,5 @@
 import {
+  compare,
   type Dict,
   floatText,
   isDict,
@@ -50,9 +51,9 @@ function write(value: Value, style: JsonStyle, newline: string): string {
 function members(value: Dict, style: JsonStyle, newline: string): string[] {
   const inner = style.indent === null ? '' : newline + style.indent;
   const keys = Array.from(value.keys());
-  if (style.sortKeys) keys.sort();
+  if (style.sortKeys) keys.sort(compare);
   return keys.map(
-    (key) => quotedJson(key, style.ensureAscii) + style.keySeparator + write(value.get(key), style, inner),
+    (key) => quotedJson(String(key), style.ensureAscii) + style.keySeparator + write(value.get(key), style, inner),
   );
 }
 
@@ -67,9 +68,7 @@ function wrapped(open: string, items: string[], close: string, style: JsonStyle,
 function quotedJson(value: string, ensureAscii: boolean): string {
   const plain = JSON.stringify(value);
   if (!ensureAscii) return plain;
-  return plain.replace(/[\x7f-\uffff]/g, (unit) =>
-    unit === '\x7f' ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return plain.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function jsonFloat(value: number): string {

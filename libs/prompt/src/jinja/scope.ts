@@ -25,6 +25,4 @@ export class Scope {
 export class Rendering {
   /** What was written so far; blocks that capture their output put it aside meanwhile. */
   out = '';
-  /** How many `for` blocks are being run around each other. */
-  loopDepth = 0;
 }

@@ -11,6 +11,7 @@ import {
   TemplateError,
   text,
   truthy,
+  Tuple,
   typeName,
   type Value,
 } from './values.ts';
@@ -117,7 +118,7 @@ function compileFor(node: For): Execute {
       });
     }
     if (items.length === 0) return otherwise(scope, rendering);
-    const loop = new Loop(items, ++rendering.loopDepth);
+    const loop = new Loop(items);
     for (let i = 0; i < items.length; i++) {
       loop.index0 = i;
       // A scope for every iteration: what one sets, the next does not see.
@@ -126,7 +127,6 @@ function compileFor(node: For): Execute {
       bind(inner, items[i]);
       if (body(inner, rendering) === 'break') break;
     }
-    rendering.loopDepth--;
     return 'next';
   };
 }
@@ -200,7 +200,7 @@ function compileMacro(
       });
       if (mentioned.has('caller')) scope.set('caller', spare.get('caller'));
       spare.delete('caller');
-      if (mentioned.has('varargs')) scope.set('varargs', args.slice(names.length));
+      if (mentioned.has('varargs')) scope.set('varargs', Tuple.from(args.slice(names.length)));
       else if (args.length > names.length) throw new TemplateError(`macro '${name}' takes ${names.length} argument(s)`);
       if (mentioned.has('kwargs')) scope.set('kwargs', spare);
       else if (spare.size > 0) throw unexpectedKeyword(name, spare);

@@ -3,7 +3,7 @@ import { Rendering, Scope } from './scope.ts';
 import { compileBlock } from './statements.ts';
 import { strftime } from './strftime.ts';
 import { wholeNumber } from './strings.ts';
-import { Callable, isDict, Namespace, TemplateError, text, type Value } from './values.ts';
+import { Callable, isDict, type Key, Namespace, TemplateError, text, type Value } from './values.ts';
 
 /** A chat template, compiled once. */
 export interface Template {
@@ -12,7 +12,7 @@ export interface Template {
    * The text that the template makes of `variables`. `now` is what `strftime_now` formats, in local time.
    * @throws TemplateError when the template refuses its input, or does what Python would refuse.
    */
-  render(variables: Iterable<readonly [string, Value]>, now: () => Date): string;
+  render(variables: Iterable<readonly [Key, Value]>, now: () => Date): string;
 }
 
 /** @throws Error when `source` is no template that can be compiled. */
@@ -25,7 +25,7 @@ export function compileTemplate(source: string): Template {
       const globals = new Scope(null);
       for (const [name, value] of FUNCTIONS) globals.set(name, value);
       globals.set('strftime_now', new Callable('strftime_now', (args) => strftime(text(args[0]), now())));
-      for (const [name, value] of variables) globals.set(name, value);
+      for (const [name, value] of variables) globals.set(String(name), value);
       const rendering = new Rendering();
       execute(new Scope(globals), rendering);
       return rendering.out;
@@ -37,7 +37,7 @@ const FUNCTIONS: readonly (readonly [string, Callable])[] = [
   new Callable('range', (args) => range(args.map((arg) => wholeNumber(arg, 'range')))),
   new Callable('namespace', (args, keywords) => {
     const namespace = new Namespace();
-    for (const arg of args) if (isDict(arg)) for (const [key, value] of arg) namespace.fields.set(key, value);
+    for (const arg of args) if (isDict(arg)) for (const [key, value] of arg) namespace.fields.set(String(key), value);
     for (const [key, value] of keywords) namespace.fields.set(key, value);
     return namespace;
   }),

@@ -7,6 +7,7 @@ import {
   isDict,
   isFloat,
   isInteger,
+  isKey,
   isList,
   Namespace,
   TemplateError,
@@ -76,7 +77,7 @@ export function testNamed(name: string): Test {
  * @throws TemplateError for a member of something undefined.
  */
 export function getItem(value: Value, key: Value): Value {
-  if (isDict(value)) return typeof key === 'string' ? value.get(key) : undefined;
+  if (isDict(value)) return isKey(key) ? value.get(key) : undefined;
   if (typeof value === 'string' || isList(value)) {
     return isInteger(key) ? item(value, toNumber(key)!) : undefined;
   }

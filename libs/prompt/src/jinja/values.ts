@@ -8,7 +8,7 @@
  * | `int` | a whole `number`, or a `bigint` beyond 2^53 |
  * | `float` | a `number` with a fraction, {@link WholeFloat} without |
  * | `list`, `tuple` | array, {@link Tuple} |
- * | `dict` with keys of text | `Map` |
+ * | `dict` with keys of text or whole numbers | `Map` |
  */
 export type Value =
   | undefined
@@ -24,7 +24,8 @@ export type Value =
   | Loop
   | Callable;
 
-export type Dict = ReadonlyMap<string, Value>;
+export type Key = string | number;
+export type Dict = ReadonlyMap<Key, Value>;
 export type Keywords = ReadonlyMap<string, Value>;
 
 /** What a template raises itself, and what Python would raise while running it. */
@@ -58,13 +59,11 @@ export class Callable {
 /** The `loop` of a `for` block; one per loop, moved on by it. */
 export class Loop {
   readonly items: readonly Value[];
-  readonly depth: number;
   index0 = 0;
   /** What `loop.changed()` saw last; undefined before its first call. */
   seen: readonly Value[] | undefined;
-  constructor(items: readonly Value[], depth: number) {
+  constructor(items: readonly Value[]) {
     this.items = items;
-    this.depth = depth;
   }
 }
 
@@ -75,6 +74,7 @@ export const float = (value: number): Value => (Number.isInteger(value) ? new Wh
 
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 export const isDict = (value: Value): value is Dict => value instanceof Map;
+export const isKey = (value: Value): value is Key => typeof value === 'string' || typeof value === 'number';
 /** Whether the value is an `int` (`bool` is one too in Python). */
 export const isInteger = (value: Value): value is number | bigint | boolean =>
   typeof value === 'bigint' || typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value));
@@ -143,7 +143,7 @@ export function contains(container: Value, item: Value): boolean {
     if (typeof item === 'string') return container.includes(item);
     throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
-  if (isDict(container)) return typeof item === 'string' && container.has(item);
+  if (isDict(container)) return isKey(item) && container.has(item);
   return iterate(container).some((other) => equals(other, item));
 }
 
@@ -188,7 +188,7 @@ export function repr(value: Value): string {
   if (isFloat(value)) return floatText(toNumber(value)!);
   if (value instanceof Tuple) return `(${Array.from(value, repr).join(', ')}${value.length === 1 ? ',' : ''})`;
   if (isList(value)) return `[${value.map(repr).join(', ')}]`;
-  if (isDict(value)) return `{${Array.from(value, ([key, item]) => `${quoted(key)}: ${repr(item)}`).join(', ')}}`;
+  if (isDict(value)) return `{${Array.from(value, ([key, item]) => `${repr(key)}: ${repr(item)}`).join(', ')}}`;
   throw new TemplateError(`a template that prints a ${typeName(value)} is not supported`);
 }
 
