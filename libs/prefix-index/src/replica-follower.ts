@@ -45,7 +45,7 @@ const MAX_BACKOFF = 16;
 /**
  * Keeps a replica whole: snapshot at the start, then the tail of batches; on a gap first a snapshot again, then a
  * resync from the source, with growing pauses until the worker is believed. Whoever drives it subscribes to the batches
- * before adding workers and calls {@link ReplicaFollower.tick} about once a second.
+ * before adding workers and calls {@link ReplicaFollower.tick} a few times a second.
  */
 export class ReplicaFollower {
   readonly counters: Readonly<FollowerCounters>;

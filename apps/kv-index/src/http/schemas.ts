@@ -19,6 +19,7 @@ export const lookupBody = z
 export type LookupBody = z.output<typeof lookupBody>;
 
 export const lookupReply = z.object({
+  kind: z.literal('matches'),
   pool: z.string(),
   promptBytes: z.number().int(),
   workers: z.array(

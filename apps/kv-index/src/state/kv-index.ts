@@ -55,7 +55,7 @@ interface Followed {
   lagMs: number | null;
 }
 
-const TICK_MS = 1000;
+const TICK_MS = 250;
 
 /**
  * The global index: follows the KV deltas of every worker of the fleet that has an event source, keeps a durable copy,
