@@ -114,6 +114,34 @@ withServer('NATS', () => {
     await server.close();
   }, 60_000);
 
+  it('keeps appends in order over a server that hangs, and ends while it hangs', async () => {
+    const server = await startNatsServer();
+    const [producer, consumer] = [await open(server), await open(server)];
+    const got = receiver();
+    consumer.consume(deltas, { from: 'start' }, got.take);
+    let sent = 0;
+    const append = (count: number): void => {
+      for (let i = 0; i < count; i++) producer.append(deltas, ['p', 'w'], message(++sent));
+    };
+    append(500);
+    await eventually(() => got.numbers.length === 500);
+    server.freeze();
+    append(5000);
+    expect(await consumer.request(echo, { n: 1 }, { timeoutMs: 100 })).toEqual({
+      kind: 'unavailable',
+      reason: 'no reply within 100 ms',
+    });
+    // Longer than acknowledgements may take and longer than a consumer may hear nothing.
+    await sleep(7000);
+    server.thaw();
+    await eventually(() => got.numbers.at(-1) === sent && producer.counters.appendQueuedBytes === 0);
+    expect(got.gaps).toBe(0);
+    server.freeze();
+    await Promise.all([producer.drain(), consumer.drain()]);
+    expect(producer.state()).toBe('disconnected');
+    await server.close();
+  }, 60_000);
+
   it('goes on when the server comes back with an empty store', async () => {
     const server = await startNatsServer();
     const [producer, consumer, late] = [await open(server), await open(server), await open(server)];

@@ -35,6 +35,11 @@ class ThingsController {
     return { pinned: zodBody(pinBody, body).worker };
   }
 
+  @Get('hanging')
+  hanging(): Promise<never> {
+    return new Promise(() => undefined);
+  }
+
   @Get('broken')
   broken(): never {
     throw new Error('password=hunter2');
@@ -206,7 +211,27 @@ describe('runService', () => {
     const p = probe('router', { stop: () => new Promise(() => undefined) });
     const service = await run(p, { drainMs: 20 });
     await service.close();
-    expect(p.logs.join('')).toContain('did not drain within 20 ms');
+    expect(p.logs.join('')).toContain('router did not end within 20 ms');
+  });
+
+  it('cuts off an admin request that does not end', async () => {
+    const p = probe('router');
+    const service = await run(p, { drainMs: 50 });
+    const hanging = fetch(`${service.url}/things/hanging`).then(
+      () => 'answered',
+      () => 'cut off',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await service.close();
+    expect(await hanging).toBe('cut off');
+    expect(p.logs.join('')).toContain('the admin server did not end within 50 ms');
+  });
+
+  it('goes on closing when a service fails to stop', async () => {
+    const p = probe('router', { stop: async () => Promise.reject(new Error('stuck')) });
+    await (await run(p)).close();
+    expect(p.logs.join('')).toContain('router failed to end');
+    expect(p.context.bus.state()).toBe('disconnected');
   });
 
   it('frees the port when the service cannot start', async () => {

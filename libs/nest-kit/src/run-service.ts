@@ -3,6 +3,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory, RouterModule } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from '@sluice/telemetry';
 import { busMetrics } from './bus-metrics.ts';
 import { BusTransport } from './bus-transport.ts';
 import { nestLogger } from './nest-logger.ts';
@@ -18,7 +19,7 @@ export interface AdminOptions {
   readonly port: number;
   /** Version shown by the OpenAPI document. Default `0.1.0`. */
   readonly version?: string;
-  /** How long {@link RunningService.close} waits for the services to finish their work. Default 10,000. */
+  /** How long {@link RunningService.close} waits for each part to end: the services' work, the server, the bus, the store. Default 10,000. */
   readonly drainMs?: number;
 }
 
@@ -104,10 +105,14 @@ async function run(
   const shutDown = async (): Promise<void> => {
     draining = true;
     const drainMs = options.drainMs ?? 10_000;
-    await Promise.all(services.map((hosted) => stopWithin(hosted, drainMs)));
-    await app.close();
-    await bus.drain();
-    await Promise.all([...new Set(services.map(({ context }) => context.store))].map((store) => store.close()));
+    const bounded = (what: string, work: Promise<void>): Promise<void> => withinDeadline(logger, drainMs, what, work);
+    await Promise.all(services.map(({ service }) => bounded(service.name, service.stop())));
+    await bounded('the admin server', app.close());
+    // Requests that outlasted the deadline end here.
+    app.getHttpServer().closeAllConnections();
+    await bounded('the bus', bus.drain());
+    const stores = new Set(services.map(({ context }) => context.store));
+    await Promise.all([...stores].map((store) => bounded('the store', store.close())));
   };
   const close = (): Promise<void> => (closing ??= shutDown());
 
@@ -122,17 +127,17 @@ async function run(
   return { url: await originOf(app), close };
 }
 
-/** Stops a service; one that fails or takes too long is told in the log and left behind. */
-async function stopWithin({ context, service }: HostedService, drainMs: number): Promise<void> {
+/** Waits for one part of a shutdown; a part that fails or takes too long is told in the log and left behind. */
+async function withinDeadline(logger: Logger, drainMs: number, what: string, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), drainMs);
   });
   try {
-    const outcome = await Promise.race([service.stop(), deadline]);
-    if (outcome === 'late') context.logger.warn(`${service.name} did not drain within ${drainMs} ms`);
+    const outcome = await Promise.race([work, deadline]);
+    if (outcome === 'late') logger.warn(`${what} did not end within ${drainMs} ms`);
   } catch (error) {
-    context.logger.error({ err: error }, `${service.name} failed to stop`);
+    logger.error({ err: error }, `${what} failed to end`);
   } finally {
     clearTimeout(timer);
   }

@@ -29,6 +29,9 @@ export interface NatsServer {
   readonly url: string;
   /** SIGKILL, as a crash. */
   kill(): Promise<void>;
+  /** SIGSTOP and SIGCONT: connections stay open and nothing answers. */
+  freeze(): void;
+  thaw(): void;
   /** Starts again on the same port, with the same store or an empty one. */
   start(options?: { emptyStore?: boolean }): Promise<void>;
   /** Ends the server and removes its stores. */
@@ -68,6 +71,8 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   return {
     url: `nats://127.0.0.1:${port}`,
     kill,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     start,
     close: async () => {
       await kill();
