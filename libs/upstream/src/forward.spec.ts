@@ -290,8 +290,9 @@ describe('forward', () => {
     engine.behave(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
       while (!response.destroyed && written < 256) {
-        if (!response.write(megabyte))
-          await Promise.race([new Promise((resolve) => response.once('drain', resolve)), tick(1000)]);
+        if (!response.write(megabyte)) {
+          await new Promise<void>((resolve) => void response.once('drain', resolve).once('close', resolve));
+        }
         written++;
       }
     });

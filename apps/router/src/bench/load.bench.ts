@@ -1,0 +1,115 @@
+// Closed-loop load with prompts that share prefixes, and CPU of a process as the operating system counts it.
+import { readFileSync } from 'node:fs';
+import { Pool } from 'undici';
+
+/** A kind of prompt: `prefixes` texts of `prefixBytes`, each followed by a tail that never repeats. */
+export interface Shape {
+  readonly name: string;
+  readonly bodyBytes: number;
+  readonly prefixes: number;
+  readonly prefixBytes: number;
+  readonly streamed: boolean;
+  readonly connections: number;
+}
+
+export interface Measured {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly cpuMsPerRequest: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+const WORDS =
+  'the quick brown fox jumps over a lazy dog while seven wizards quietly vex bold pygmies near cold rivers'.split(' ');
+
+/** The same text for the same seed. */
+export function text(seed: number, bytes: number): string {
+  let state = seed >>> 0 || 1;
+  let out = '';
+  while (out.length < bytes) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    out += `${WORDS[(state >>> 8) & 15]}${state >>> 28 === 0 ? state % 1000 : ''} `;
+  }
+  return out.slice(0, bytes);
+}
+
+/** Bodies on demand; the prefix is serialised once. */
+export function bodies(shape: Shape): () => Buffer {
+  const heads = Array.from({ length: shape.prefixes }, (_, i) => {
+    const head = {
+      model: 'bench',
+      stream: shape.streamed,
+      max_tokens: 128,
+      messages: [{ role: 'system', content: text(i + 1, shape.prefixBytes) }],
+    };
+    return JSON.stringify(head).slice(0, -2);
+  });
+  let sent = 0;
+  return () => {
+    const tail = JSON.stringify({ role: 'user', content: text(1_000_000 + sent, shape.bodyBytes - shape.prefixBytes) });
+    return Buffer.from(`${heads[sent++ % heads.length]},${tail}]}`);
+  };
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** User and system time of a process so far, in milliseconds (Linux counts in 10 ms). */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
+}
+
+/** Runs the load for `seconds` and relates the CPU of process `pid` to the answers, every one of which is checked. */
+export async function measure(url: string, pid: number, shape: Shape, seconds: number): Promise<Measured> {
+  const pool = new Pool(url, { connections: shape.connections, pipelining: 1 });
+  const next = bodies(shape);
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    ...(shape.streamed && { 'x-bench-sse': '1' }),
+  };
+  const latenciesMs: number[] = [];
+  const one = async (): Promise<void> => {
+    const startedMs = performance.now();
+    const answer = await pool.request({ method: 'POST', path: '/v1/chat/completions', headers, body: next() });
+    const received = await answer.body.text();
+    const complete = shape.streamed
+      ? received.endsWith('data: [DONE]\n\n') && received.split('\n\n').length === 130
+      : received.endsWith('}');
+    if (answer.statusCode !== 200 || !complete)
+      throw new Error(`${shape.name}: bad answer ${answer.statusCode}: ${received.slice(0, 200)}`);
+    latenciesMs.push(performance.now() - startedMs);
+  };
+  const loop = async (untilMs: number): Promise<void> => {
+    while (performance.now() < untilMs) await one();
+  };
+  const run = (forMs: number) => {
+    const untilMs = performance.now() + forMs;
+    return Promise.all(Array.from({ length: shape.connections }, () => loop(untilMs)));
+  };
+  await run(Math.min(1500, seconds * 500)); // compiled code, full pools, known prefixes
+  latenciesMs.length = 0;
+  const startedMs = performance.now();
+  const cpuBefore = cpuMs(pid);
+  await run(seconds * 1000);
+  const cpu = cpuMs(pid) - cpuBefore;
+  const elapsed = (performance.now() - startedMs) / 1000;
+  await pool.close();
+  latenciesMs.sort((a, b) => a - b);
+  const at = (share: number): number => latenciesMs[Math.floor(share * (latenciesMs.length - 1))]!;
+  return {
+    requests: latenciesMs.length,
+    seconds: elapsed,
+    cpuMsPerRequest: cpu / latenciesMs.length,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  };
+}
+
+/** Share of one core that the process takes with nothing to do. */
+export async function idleShare(pid: number, seconds: number): Promise<number> {
+  const before = cpuMs(pid);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return (cpuMs(pid) - before) / (seconds * 1000);
+}
