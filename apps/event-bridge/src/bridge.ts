@@ -158,6 +158,7 @@ export class Bridge {
     log.info({ source }, 'reading KV events');
     return new RankReader({
       source,
+      dpRank: worker.dpRank,
       table: new RankTable({
         pool: worker.pool,
         vocabulary,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeKvBatch } from './decode-kv-batch.ts';
+import { decodeKvBatch, kvBatchTimeMs } from './decode-kv-batch.ts';
 import { encodeKvBatch } from './encode-kv-batch.ts';
 import type { BlocksStored, EngineKvBatch } from './kv-event.ts';
 import { KvDecodeError } from './msgpack-reader.ts';
@@ -243,6 +243,17 @@ describe('decodeKvBatch', () => {
       for (let length = 0; length < payload.length - 1; length += 7) {
         expect(() => decodeKvBatch(payload.subarray(0, length))).toThrow(KvDecodeError);
       }
+    }
+  });
+});
+
+describe('kvBatchTimeMs', () => {
+  it('is the time that decoding finds, and null where decoding fails', () => {
+    for (const { frames } of capturedMessages())
+      expect(kvBatchTimeMs(frames[2]!)).toBe(decodeKvBatch(frames[2]!).timeMs);
+    expect(kvBatchTimeMs(msgpack({ events: [], ts: TIME }))).toBe(TIME * 1000);
+    for (const bytes of [new Uint8Array(0), msgpack(['x', []]), msgpack([TIME]), msgpack(7), msgpack({ ts: TIME })]) {
+      expect(kvBatchTimeMs(bytes)).toBeNull();
     }
   });
 });

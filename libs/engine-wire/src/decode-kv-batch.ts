@@ -46,6 +46,19 @@ export function decodeKvBatch(payload: Uint8Array): EngineKvBatch {
   };
 }
 
+/** The time of a batch, milliseconds since the Unix epoch, without decoding its events; null when it is no batch. */
+export function kvBatchTimeMs(payload: Uint8Array): number | null {
+  try {
+    const reader = new MsgpackReader(payload);
+    if (reader.kind() !== 'array') return decodeKvBatch(payload).timeMs;
+    const seconds = reader.array() < 2 ? null : numberOrNull(reader);
+    return seconds === null ? null : seconds * 1000;
+  } catch (error) {
+    if (error instanceof KvDecodeError) return null;
+    throw error;
+  }
+}
+
 const ENVELOPE = ['ts', 'events', 'data_parallel_rank'];
 
 function decodeEvents(reader: MsgpackReader, tally: DecodeTally, events: EngineKvEvent[]): void {

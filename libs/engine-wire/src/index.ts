@@ -1,4 +1,4 @@
-export { decodeKvBatch } from './decode-kv-batch.ts';
+export { decodeKvBatch, kvBatchTimeMs } from './decode-kv-batch.ts';
 export { encodeKvBatch } from './encode-kv-batch.ts';
 export type { KvBatchForm } from './encode-kv-batch.ts';
 export { parseEngineMetrics } from './engine-metrics.ts';

@@ -77,6 +77,21 @@ export async function createKvEventPublisher(options: KvEventPublisherOptions): 
       }
     }
   };
+  // ZeroMQ takes one message at a time and now and then finishes later: what comes meanwhile waits its turn.
+  const waiting: (string | Uint8Array)[][] = [];
+  let sending = false;
+  const sendWaiting = async (): Promise<void> => {
+    if (sending) return;
+    sending = true;
+    while (waiting.length > 0 && !closed) {
+      try {
+        await pub.send(waiting.shift()!);
+      } catch (error) {
+        if (!closed) onError(error);
+      }
+    }
+    sending = false;
+  };
   const serving = replay === null ? Promise.resolve() : serveReplay(replay);
 
   return {
@@ -84,7 +99,8 @@ export async function createKvEventPublisher(options: KvEventPublisherOptions): 
     replayEndpoint: replay?.lastEndpoint ?? options.replayEndpoint,
     publish(payload) {
       const seq = buffer.push(payload);
-      pub.send([topic, sequenceFrame(seq), payload]).catch(onError);
+      waiting.push([topic, sequenceFrame(seq), payload]);
+      void sendWaiting();
       return seq;
     },
     async close() {

@@ -15,12 +15,16 @@ export interface RankCounters {
   restarts: number;
   /** Messages that a replay had delivered already. */
   duplicates: number;
+  /** Messages older than what was taken already: of a process that is gone, or the clock was set back. Replayed. */
+  stale: number;
   /** Events of unknown kind, tier or shape, and unknown fields of known events. */
   unknownEvents: number;
   unknownFields: number;
   /** Token positions that came as bigram pairs. */
   bigrams: number;
   decodeErrors: number;
+  /** Batches that name another data-parallel rank than the fleet does. */
+  otherRank: number;
   /** Messages dropped because the queue was full during a replay; they are replayed. */
   overflows: number;
   socketErrors: number;
@@ -36,10 +40,12 @@ export const newRankCounters = (): RankCounters => ({
   replays: 0,
   restarts: 0,
   duplicates: 0,
+  stale: 0,
   unknownEvents: 0,
   unknownFields: 0,
   bigrams: 0,
   decodeErrors: 0,
+  otherRank: 0,
   overflows: 0,
   socketErrors: 0,
 });

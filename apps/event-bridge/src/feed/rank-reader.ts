@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { KvBatchSink } from '@sluice/contracts';
-import { decodeKvBatch, KvDecodeError } from '@sluice/engine-wire';
+import { decodeKvBatch, kvBatchTimeMs, KvDecodeError } from '@sluice/engine-wire';
 import type { EngineKvBatch, KvEventStream, KvEventStreamOptions, KvMessage, KvReplay } from '@sluice/engine-wire';
 import type { KvEventSource } from '@sluice/model';
 import type { RankTable } from '../rank-table/rank-table.ts';
@@ -34,6 +34,8 @@ export const DEFAULT_TIMING: RankTiming = {
 
 export interface RankReaderOptions {
   readonly source: KvEventSource;
+  /** The data-parallel rank that the stream is expected to be of; null: any. */
+  readonly dpRank: number | null;
   readonly table: RankTable;
   readonly openStream: (options: KvEventStreamOptions) => KvEventStream;
   /** Publishes one encoded KV batch of the worker. */
@@ -125,6 +127,15 @@ export class RankReader {
     return this.#history.last;
   }
 
+  /** Whether the engine is being asked: messages queue up until it has answered. */
+  get isSettling(): boolean {
+    return this.#settling;
+  }
+
+  get #canReplay(): boolean {
+    return this.#options.source.replayEndpoint !== null;
+  }
+
   get table(): RankTable {
     return this.#table;
   }
@@ -153,7 +164,7 @@ export class RankReader {
   #onMessage(message: KvMessage): void {
     this.#received = true;
     this.#lastMessageAtMs = this.#options.now();
-    const inDoubt = this.#settling || this.#linkInDoubt;
+    const inDoubt = this.#settling || this.#linkInDoubt || this.#isStale(message);
     if (!inDoubt && this.#take(message)) return;
     if (!this.#queue.push(message)) {
       this.counters.overflows++;
@@ -173,7 +184,7 @@ export class RankReader {
 
   #checkIdle(): void {
     const idleMs = this.#options.now() - this.#lastMessageAtMs;
-    if (idleMs >= this.#timing.idleCheckMs && this.#options.source.replayEndpoint !== null) this.#startSettling();
+    if (idleMs >= this.#timing.idleCheckMs && this.#canReplay) this.#startSettling();
   }
 
   #startSettling(): void {
@@ -193,8 +204,7 @@ export class RankReader {
         await this.#reconcile();
         if (this.#closed) return;
         if (this.#writer.epoch === 0) this.#beginEpoch();
-        const canReplay = this.#options.source.replayEndpoint !== null;
-        if (this.#drain(!canReplay || failures >= ATTEMPTS)) failures = 0;
+        if (this.#drain(!this.#canReplay || failures >= ATTEMPTS)) failures = 0;
         else {
           this.#settleAgain = true;
           await sleep(this.#timing.retryMs * ++failures);
@@ -238,10 +248,10 @@ export class RankReader {
     const newest = replay.messages.at(-1);
     if (replay.complete && checkFrom <= last && (newest === undefined || newest[0] < last)) return true;
     for (const [seq, payload] of replay.messages) {
-      const batch = decodeOrNull(payload);
-      if (batch === null) continue;
-      if (seq > last) return replay.late && batch.timeMs < lastTimeMs;
-      if (this.#history.contradicts(Number(seq), batch.timeMs)) return true;
+      const timeMs = kvBatchTimeMs(payload);
+      if (timeMs === null) continue;
+      if (seq > last) return replay.late && timeMs < lastTimeMs;
+      if (this.#history.contradicts(Number(seq), timeMs)) return true;
     }
     return false;
   }
@@ -282,7 +292,11 @@ export class RankReader {
   #drain(giveUp: boolean): boolean {
     for (let message = this.#queue.first; message !== undefined; message = this.#queue.first) {
       if (this.#isRepeated(message)) this.counters.duplicates++;
-      else if (this.#linkInDoubt || !this.#take(message)) {
+      else if (this.#isStale(message)) {
+        // if it is of this process after all, the next replay has it
+        this.counters.stale++;
+        this.#settleAgain = true;
+      } else if (this.#linkInDoubt || !this.#take(message)) {
         if (!giveUp) return false;
         this.#adopt(message);
       }
@@ -296,9 +310,15 @@ export class RankReader {
   /** A replay has delivered it already: its number is not new, nor is its time. */
   #isRepeated([seq, payload]: KvMessage): boolean {
     if (seq > this.#history.last) return false;
-    const batch = decodeOrNull(payload);
-    if (batch === null) return false;
-    return batch.timeMs <= this.#history.lastTimeMs || this.#history.confirms(Number(seq), batch.timeMs);
+    const timeMs = kvBatchTimeMs(payload);
+    if (timeMs === null) return false;
+    return timeMs <= this.#history.lastTimeMs || this.#history.confirms(Number(seq), timeMs);
+  }
+
+  /** Older than what was taken, although its number may follow: to be had from a replay, not to be believed as it comes. */
+  #isStale([, payload]: KvMessage): boolean {
+    const timeMs = this.#canReplay ? kvBatchTimeMs(payload) : null;
+    return timeMs !== null && this.#history.isStale(timeMs);
   }
 
   /** Applies a message that follows the last one; false when it does not. */
@@ -387,6 +407,9 @@ export class RankReader {
     this.counters.unknownEvents += batch.unknown;
     this.counters.unknownFields += batch.unknownFields;
     this.counters.bigrams += batch.bigrams;
+    const { dpRank } = this.#options;
+    if (dpRank === null || batch.dpRank === null || batch.dpRank === dpRank) return;
+    if (this.counters.otherRank++ === 0) this.#options.warn(`expected rank ${dpRank}, got events of ${batch.dpRank}`);
   }
 
   /** Whether the batch changed how much of the truth the table is. */

@@ -8,6 +8,8 @@ export class SeqHistory {
   readonly #times = new Float64Array(REMEMBERED);
   #remembered = 0;
   #last = -1;
+  /** The engine's clock at the last batch of the process before. */
+  #floorMs = 0;
 
   /** -1: none yet. */
   get last(): number {
@@ -18,9 +20,9 @@ export class SeqHistory {
     return this.#last + 1;
   }
 
-  /** The engine's clock at the last batch; 0 before the first. */
+  /** The engine's clock at the last batch taken, of the process before when there is none yet; 0 when never. */
   get lastTimeMs(): number {
-    return this.#last < 0 ? 0 : this.#times[this.#last % REMEMBERED]!;
+    return this.#remembered === 0 ? this.#floorMs : this.#times[this.#last % REMEMBERED]!;
   }
 
   /** The oldest batch whose time is known, or the one that comes next. */
@@ -36,6 +38,7 @@ export class SeqHistory {
 
   /** A batch was taken without its time. */
   skip(seq: number): void {
+    this.#floorMs = this.lastTimeMs;
     this.#last = seq;
     this.#remembered = 0;
   }
@@ -50,7 +53,14 @@ export class SeqHistory {
     return this.#remembers(seq) && this.#times[seq % REMEMBERED] === timeMs;
   }
 
+  /** Whether a batch was made before the last one taken: it is late, or the engine's clock was set back. */
+  isStale(timeMs: number): boolean {
+    return this.#remembered === 0 ? timeMs <= this.#floorMs : timeMs < this.lastTimeMs;
+  }
+
+  /** Another process: nothing was taken from it. */
   reset(): void {
+    this.#floorMs = this.lastTimeMs;
     this.#last = -1;
     this.#remembered = 0;
   }
