@@ -21,11 +21,20 @@ export function busMetrics(metrics: Metrics, bus: Bus): void {
     collect: () => connected.set(bus.state() === 'connected' ? 1 : 0),
   });
   for (const key of Object.keys(HELP) as (keyof BusCounters)[]) {
-    const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const gauge = metrics.gauge({
-      name: key === 'appendQueuedBytes' ? `bus_${name}` : `bus_${name}_total`,
-      help: HELP[key],
-      collect: () => gauge.set(bus.counters[key]),
+    const name = `bus_${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+    const help = HELP[key];
+    if (key === 'appendQueuedBytes') {
+      const gauge = metrics.gauge({ name, help, collect: () => gauge.set(bus.counters[key]) });
+      continue;
+    }
+    // The bus keeps the total: the counter is set to it at each scrape.
+    const counter = metrics.counter({
+      name: `${name}_total`,
+      help,
+      collect: () => {
+        counter.reset();
+        counter.inc(bus.counters[key]);
+      },
     });
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { createMemoryBus } from '@sluice/bus';
-import { defineRequest } from '@sluice/contracts';
+import { defineRequest, defineSubject } from '@sluice/contracts';
 import { createMemoryStore } from '@sluice/store';
 import { createLogger, createMetrics } from '@sluice/telemetry';
 import { z } from 'zod';
@@ -131,7 +131,14 @@ describe('runService', () => {
     expect((await getJson(`${url}/readyz`)).status).toBe(200);
     const metrics = await fetch(`${url}/metrics`);
     expect(metrics.headers.get('content-type')).toContain('text/plain; version=0.0.4');
-    expect(await metrics.text()).toContain('sluice_bus_connected{service="router"} 1');
+    const text = await metrics.text();
+    expect(text).toContain('sluice_bus_connected{service="router"} 1');
+    expect(text).toContain('# TYPE sluice_bus_published_total counter');
+    p.context.bus.publish(defineSubject('news.v1', z.strictObject({})), {});
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const later = await (await fetch(`${url}/metrics`)).text();
+      expect(later).toContain('sluice_bus_published_total{service="router"} 1');
+    }
   });
 
   it('answers errors as error objects and hides what went wrong inside', async () => {

@@ -93,12 +93,13 @@ function addProcessMetrics(metrics: Metrics): void {
       memory.set({ kind: 'external' }, usage.external);
     },
   });
-  const cpu = metrics.gauge({
+  const cpu = metrics.counter({
     name: 'process_cpu_seconds_total',
     help: 'Processor time used by the process since its start',
     collect: () => {
       const usage = process.cpuUsage();
-      cpu.set((usage.user + usage.system) / 1e6);
+      cpu.reset();
+      cpu.inc((usage.user + usage.system) / 1e6);
     },
   });
 }
