@@ -24,7 +24,7 @@ class Load {
       const request = post(chatUrl(sluice), {
         model: MODEL,
         stream: true,
-        max_tokens: 24,
+        max_tokens: 120,
         messages: [
           { role: 'system', content: syntheticText(2000 + (i % 8), 600) },
           { role: 'user', content: `question ${i}: ${syntheticText(9000 + i, 40)}` },
@@ -89,16 +89,15 @@ describe('separate processes on NATS and Redis, under load', () => {
   /** Keys that a service believes a worker holds. */
   const indexed = async (worker: string): Promise<Set<string>> => {
     const keys = new Set<string>();
-    let cursor: string | null = null;
-    do {
-      const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const page: { blocks: { key: string }[]; cursor: string | null } = await sluice.getAdmin(
+    let offset: number | null = 0;
+    while (offset !== null) {
+      const page: { blocks: { key: string }[]; next: number | null } = await sluice.getAdmin(
         'kv-index',
-        `/workers/${worker}/blocks?pool=${POOL}&limit=10000${query}`,
+        `/workers/${worker}/blocks?offset=${offset}&limit=10000`,
       );
       for (const block of page.blocks) keys.add(block.key);
-      ({ cursor } = page);
-    } while (cursor !== null);
+      offset = page.next;
+    }
     return keys;
   };
   const source = (sim: Sim) =>
@@ -108,6 +107,25 @@ describe('separate processes on NATS and Redis, under load', () => {
       replayEndpoint: `tcp://127.0.0.1:${sim.replayPort}`,
       topic: '',
     }) as const;
+
+  /** The router's own replica stands where kv-index stands, and believes what it has. */
+  const routerFollows = async (): Promise<void> => {
+    interface View {
+      readonly worker: string;
+      readonly confidence: string;
+      readonly epoch: number;
+      readonly seq: number;
+    }
+    const views = async (service: string, path: string): Promise<string[]> =>
+      (await sluice.getAdmin<{ workers: View[] }>(service, path)).workers
+        .map(({ worker, confidence, epoch, seq }) => `${worker} ${confidence} ${epoch} ${seq}`)
+        .sort();
+    await waitFor('router at the position of kv-index', 5000, async () => {
+      const [own, global] = await Promise.all([views('router', '/index'), views('kv-index', '/workers')]);
+      if (own.join() !== global.join()) throw new Error(`router ${own.join()}, kv-index ${global.join()}`);
+      return own.every((view) => view.includes(' live '));
+    });
+  };
 
   /** How long until the index equals, for every engine, what its own events say. */
   const untilIndexIsRight = async (timeoutMs: number): Promise<number> => {
@@ -135,6 +153,7 @@ describe('separate processes on NATS and Redis, under load', () => {
     expect(load.answers.length).toBeGreaterThan(20);
     expect(load.answers.every(({ answer }) => answer.complete)).toBe(true);
     await untilIndexIsRight(5000);
+    await routerFollows();
     expect((await indexed('sim-1')).size + (await indexed('sim-2')).size).toBeGreaterThan(10);
   });
 
@@ -165,6 +184,7 @@ describe('separate processes on NATS and Redis, under load', () => {
       expect(answer.firstByteMs).not.toBeNull();
     }
     await untilIndexIsRight(5000);
+    await routerFollows();
   });
 
   it('routing goes on without NATS for 10 s, and the index is right within 5 s of its return', async () => {
@@ -181,6 +201,7 @@ describe('separate processes on NATS and Redis, under load', () => {
     console.log(
       `NATS away for 10 s: ${load.answers.length} requests, index right ${Math.round(performance.now() - returnedAt)} ms after its return (${Math.round(tookMs)} ms after the last answer)`,
     );
+    await routerFollows();
     expect(load.answers.length).toBeGreaterThan(60);
     expect(load.answers.filter(({ answer }) => !answer.complete)).toEqual([]);
   });

@@ -106,6 +106,17 @@ describe('the event stream', () => {
     expect(other.messages).toEqual([]);
   });
 
+  it('delivers a burst that the socket cannot take in one go', async () => {
+    const pub = await publisher();
+    const received = subscribe({ endpoint: pub.endpoint });
+    await connected(pub, received);
+    const first = pub.publish(text('first'));
+    for (let i = 1; i < 5_000; i++) pub.publish(text(String(i)));
+    await eventually(() => expect(received.messages.at(-1)).toEqual([first + 4_999n, '4999']));
+    const burst = received.messages.filter(([seq]) => seq >= first);
+    expect(burst.map(([seq]) => seq)).toEqual(Array.from({ length: 5_000 }, (_, i) => first + BigInt(i)));
+  });
+
   it('binds, and lets the engine connect', async () => {
     const endpoint = await freeEndpoint();
     const received = subscribe({ mode: 'bind', endpoint });

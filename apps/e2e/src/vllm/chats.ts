@@ -6,17 +6,6 @@ export interface ChatBody {
 
 type Rng = () => number;
 
-/** mulberry32: a seed always gives the same chats. */
-export function seededRng(seed: number): Rng {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const pick = <T>(rng: Rng, items: readonly T[]): T => items[Math.floor(rng() * items.length)]!;
 const chance = (rng: Rng, probability: number): boolean => rng() < probability;
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
@@ -93,7 +82,8 @@ function json(rng: Rng, depth: number): unknown {
 const object = (rng: Rng, depth: number): Record<string, unknown> =>
   Object.fromEntries(times(Math.floor(rng() * 4), () => [pick(rng, KEYS), json(rng, depth)]));
 
-function tool(rng: Rng, name: string): Readonly<Record<string, unknown>> {
+/** A tool with a random schema of parameters. */
+export function randomTool(rng: Rng, name: string): Readonly<Record<string, unknown>> {
   const properties = Object.fromEntries(
     times(Math.floor(rng() * 4), () => [
       pick(rng, KEYS),
@@ -128,19 +118,22 @@ const toolCall = (rng: Rng, id: string): Readonly<Record<string, unknown>> => ({
   },
 });
 
-/** An answer of the assistant and, when it calls tools, their results. */
-function assistantTurn(rng: Rng, turn: number): Readonly<Record<string, unknown>>[] {
-  const calls = chance(rng, 0.35) ? times(1 + Math.floor(rng() * 2), (i) => toolCall(rng, `call_${turn}_${i}`)) : [];
-  const answer = {
-    role: 'assistant',
-    content: content(rng, 3, true),
-    ...(calls.length > 0 && { tool_calls: calls }),
-    ...(chance(rng, 0.15) && { [pick(rng, ['reasoning', 'reasoning_content'])]: text(rng, 2) }),
-  };
+type Turn = Readonly<Record<string, unknown>>[];
+
+/** An answer of the assistant that calls tools, and their results. */
+export function randomToolTurn(rng: Rng, turn: number): Turn {
+  const calls = times(1 + Math.floor(rng() * 2), (i) => toolCall(rng, `call_${turn}_${i}`));
   return [
-    answer,
+    { role: 'assistant', content: content(rng, 3, true), tool_calls: calls },
     ...calls.map((call) => ({ role: 'tool', tool_call_id: call['id'], content: content(rng, 2, false) })),
   ];
+}
+
+/** What follows a message of the user in a history. */
+function assistantTurn(rng: Rng, turn: number): Turn {
+  if (chance(rng, 0.35)) return randomToolTurn(rng, turn);
+  const reasoning = chance(rng, 0.15) && { [pick(rng, ['reasoning', 'reasoning_content'])]: text(rng, 2) };
+  return [{ role: 'assistant', content: content(rng, 3, true), ...reasoning }];
 }
 
 /**
@@ -157,7 +150,7 @@ export function randomChat(rng: Rng): ChatBody {
   const withTools = chance(rng, 0.4);
   return {
     messages,
-    ...(withTools && { tools: TOOL_NAMES.slice(0, 1 + Math.floor(rng() * 3)).map((name) => tool(rng, name)) }),
+    ...(withTools && { tools: TOOL_NAMES.slice(0, 1 + Math.floor(rng() * 3)).map((name) => randomTool(rng, name)) }),
     ...(chance(rng, 0.2) && { chat_template_kwargs: { enable_thinking: chance(rng, 0.5) } }),
     ...(chance(rng, 0.1) && { add_generation_prompt: false }),
   };

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
+import { env, missingPrograms } from '../setup.ts';
+import { MODEL, openKit, type Kit, VllmEngine } from './kit.ts';
+import {
+  checkIndex,
+  type IndexCheck,
+  mispredicted,
+  POOL,
+  renderingDifferences,
+  type Sample,
+  sendAll,
+  sum,
+} from './measure.ts';
+import { Report } from './report.ts';
+import { sharedPrefixChats } from './workload.ts';
+
+const REQUESTS = 300;
+const CONCURRENCY = 8;
+const BLOCK_TOKENS = 32;
+/** Per engine: half of the system prompts fit with their conversations, all of them do not. */
+const CACHE_TOKENS = 8192;
+
+describe('the multi-process system in front of two real vLLM engines', () => {
+  const chats = sharedPrefixChats(20261123, REQUESTS);
+  const report = new Report();
+  let kit: Kit;
+  let engines: VllmEngine[] = [];
+  let sluice: Sluice;
+  let aware: { readonly sequential: Sample[]; readonly concurrent: Sample[] };
+
+  const setPolicy = async (policy: string): Promise<void> => {
+    const response = await fetch(`${sluice.admin('router')}/policy`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ policy }),
+    });
+    expect(response.status).toBe(200);
+  };
+  const resetCaches = () => Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+  const indexLine = (checks: readonly IndexCheck[]): string =>
+    checks.map(({ worker, blocks, tookMs }) => `${worker} ${blocks} blocks (after ${tookMs.toFixed(0)} ms)`).join(', ');
+
+  beforeAll(async () => {
+    const missing = await missingPrograms('nats-server', 'redis-server');
+    if (missing !== null) throw new Error(missing);
+    kit = await openKit(env);
+    engines = await VllmEngine.startAll(kit, ['vllm-1', 'vllm-2'], CACHE_TOKENS);
+    sluice = await Sluice.start({
+      pools: [{ id: POOL, models: [MODEL], tokenizer: kit.tokenizer, engines: engines.map((engine) => engine.entry) }],
+      services: true,
+      policy: 'expected-latency',
+      env: { ...env, ROUTER_DECISIONS: '2000' },
+    });
+  }, 2_400_000);
+
+  afterAll(async () => {
+    await sluice?.stop();
+    await Promise.all(engines.map((engine) => engine.stop()));
+  }, 120_000);
+
+  it("renders every request to the bytes of the engine's own tokens", async () => {
+    const differences = await renderingDifferences(sluice, engines[0]!, kit, chats);
+    report.add('Rendering', `${REQUESTS - differences.length} of ${REQUESTS} requests equal to \`/tokenize\``);
+    expect(differences).toEqual([]);
+  }, 300_000);
+
+  it('serves and predicts them one at a time, and eight at a time', async () => {
+    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+    const sequential = await sendAll(sluice, chats, 1);
+    const afterSequential = await checkIndex(sluice, engines, kit);
+    const concurrent = await sendAll(sluice, chats, CONCURRENCY);
+    const afterConcurrent = await checkIndex(sluice, engines, kit);
+    aware = { sequential, concurrent };
+
+    const wrong = mispredicted(sequential);
+    const wrongConcurrent = mispredicted(concurrent);
+    const share = (count: number): string => `${(100 * (1 - count / REQUESTS)).toFixed(1)} %`;
+    report.add(
+      'Answers',
+      `one at a time: ${sequential.filter((one) => one.complete).length} of ${REQUESTS} complete`,
+      `eight at a time: ${concurrent.filter((one) => one.complete).length} of ${REQUESTS} complete`,
+    );
+    report.add(
+      'Index against the events of the engines',
+      `after one at a time: equal, ${indexLine(afterSequential)}`,
+      `after eight at a time: equal, ${indexLine(afterConcurrent)}`,
+    );
+    report.add(
+      'Predicted cached tokens against `usage.prompt_tokens_details.cached_tokens`',
+      `one at a time: equal in ${share(wrong.length)}`,
+      ...wrong.map(
+        ({ sample, by }) => `request ${sample.index} on ${sample.worker}: ${by} tokens (of ${sample.promptTokens})`,
+      ),
+      `eight at a time: equal in ${share(wrongConcurrent.length)}, within a block in ${share(wrongConcurrent.filter(({ by }) => Math.abs(by) > BLOCK_TOKENS).length)}`,
+    );
+    expect([...sequential, ...concurrent].filter((one) => !one.complete)).toEqual([]);
+    expect(sequential.filter((one) => !one.exactPrompt)).toEqual([]);
+    expect(wrong.length).toBeLessThanOrEqual(0.02 * REQUESTS);
+    expect(wrong.filter(({ by }) => Math.abs(by) > BLOCK_TOKENS)).toEqual([]);
+  }, 900_000);
+
+  it('reuses at least 1.5 times what round-robin does', async () => {
+    await setPolicy('round-robin');
+    await resetCaches();
+    const sequential = await sendAll(sluice, chats, 1);
+    const concurrent = await sendAll(sluice, chats, CONCURRENCY);
+    await setPolicy('expected-latency');
+    const cached = (samples: readonly Sample[]): number => sum(samples, (one) => one.cachedTokens);
+    const ratioOf = (name: 'sequential' | 'concurrent', baseline: readonly Sample[]): number => {
+      const ratio = cached(aware[name]) / cached(baseline);
+      const prompt = sum(aware[name], (one) => one.promptTokens);
+      report.add(
+        `Reuse, ${name === 'sequential' ? 'one' : 'eight'} at a time`,
+        `expected-latency ${cached(aware[name])}, round-robin ${cached(baseline)} of ${prompt} prompt tokens: ${ratio.toFixed(2)} times`,
+      );
+      return ratio;
+    };
+    expect([...sequential, ...concurrent].filter((one) => !one.complete)).toEqual([]);
+    expect(ratioOf('sequential', sequential)).toBeGreaterThanOrEqual(1.5);
+    expect(ratioOf('concurrent', concurrent)).toBeGreaterThanOrEqual(1.5);
+  }, 900_000);
+
+  it('survives the death of an engine in the middle of its streams', async () => {
+    const [victim] = engines as [VllmEngine, VllmEngine];
+    const streams = Array.from({ length: 12 }, (_, i) =>
+      post(`${sluice.dataUrl}/v1/chat/completions`, {
+        ...chats[i * 20]!,
+        model: MODEL,
+        stream: true,
+        max_tokens: 300,
+        ignore_eos: true,
+      }),
+    );
+    await waitFor('streams run on both engines', 30_000, async () => {
+      const { workers } = await sluice.getAdmin<{ workers: { decodesRunning: number }[] }>('router', '/workers');
+      return workers.length === 2 && workers.every((one) => one.decodesRunning > 0);
+    });
+    victim.kill();
+    const answers = await Promise.all(streams);
+    const complete = answers.filter((answer) => answer.complete);
+    const cut = answers.filter((answer) => !answer.complete);
+    const failedBefore = cut.filter((answer) => answer.firstByteMs === null);
+    const unclean = cut.filter((answer) => answer.broken || !endsWithError(answer.text));
+
+    const during = await sendAll(sluice, chats.slice(0, 10), 2);
+    await victim.stop();
+    await victim.start();
+    await waitFor('the engine is back in the router', 20_000, async () => {
+      const { workers } = await sluice.getAdmin<{ workers: { worker: string; up: boolean }[] }>('router', '/workers');
+      return workers.every((one) => one.up);
+    });
+    const after = await sendAll(sluice, chats.slice(0, 60), CONCURRENCY);
+    const checks = await checkIndex(sluice, engines, kit);
+    report.add(
+      'One engine killed in the middle of its streams, then started again',
+      `12 streams: ${complete.length} complete, ${cut.length} ended with an error event, ${failedBefore.length} failed before their first byte`,
+      `while it was gone: ${during.filter((one) => one.complete).length} of ${during.length} complete, all on ${[...new Set(during.map((one) => one.worker))].join(', ')}`,
+      `after its return: ${after.filter((one) => one.complete).length} of ${after.length} complete, on ${[...new Set(after.map((one) => one.worker))].sort().join(' and ')}`,
+      `index: equal, ${indexLine(checks)}`,
+    );
+    expect(cut.length).toBeGreaterThan(0);
+    expect(failedBefore).toEqual([]);
+    expect(unclean.map((answer) => answer.text.slice(-300))).toEqual([]);
+    expect([...during, ...after].filter((one) => !one.complete)).toEqual([]);
+    expect(new Set(after.map((one) => one.worker)).size).toBe(2);
+    await report.write(await engines[0]!.version());
+  }, 400_000);
+});
+
+/** Whether a stream that did not finish says so: its last event is an error. */
+function endsWithError(text: string): boolean {
+  const last = sseEvents(text).at(-1) as { error?: { message?: string } } | undefined;
+  return typeof last?.error?.message === 'string';
+}

@@ -1,0 +1,35 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { arch, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { repoRoot } from '@sluice/testkit';
+
+const REPORT = join(repoRoot, 'docs/verification/e2e-vllm.md');
+
+/** Lines of results by section, printed and kept as a page of the documentation. */
+export class Report {
+  readonly #sections: { readonly title: string; readonly lines: string[] }[] = [];
+
+  add(title: string, ...lines: string[]): void {
+    this.#sections.push({ title, lines });
+    console.log([title, ...lines.map((line) => `  ${line}`)].join('\n'));
+  }
+
+  /** Writes the page. */
+  async write(engineVersion: string): Promise<void> {
+    const { model } = cpus()[0]!;
+    const page = [
+      '# Real engines',
+      '',
+      'What `npm run e2e:vllm` measured last: two unmodified vLLM engines (CPU, tiny model with random weights and',
+      "Qwen3's tokenizer) behind every service as a process of its own, on nats-server and redis-server.",
+      '',
+      `- Date: ${new Date().toISOString().slice(0, 10)}`,
+      `- vLLM ${engineVersion}, Node ${process.version}, ${cpus().length} cores (${model}, ${arch()})`,
+      '- Command: `npm run e2e:vllm`',
+      ...this.#sections.flatMap(({ title, lines }) => ['', `## ${title}`, '', ...lines.map((line) => `- ${line}`)]),
+      '',
+    ].join('\n');
+    await mkdir(dirname(REPORT), { recursive: true });
+    await writeFile(REPORT, page);
+  }
+}
