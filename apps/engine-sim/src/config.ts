@@ -127,6 +127,12 @@ export function parseEngineSimConfig(argv: readonly string[]): ConfigResult {
   if (names.some((name) => name === '')) errors.push('--model and --lora need a name');
   if (new Set(names).size < names.length) errors.push('--model and --lora names must differ from each other');
 
+  const ranks = count('data-parallel-size', options['dataParallelSize'], 1);
+  const kvEvents = parseKvEvents(options, errors);
+  if (ranks > 1 && kvEvents?.endpoint.startsWith('ipc:')) {
+    errors.push('ipc addresses have no port to tell ranks apart: use tcp with --data-parallel-size');
+  }
+
   const config: EngineSimConfig = {
     host: options['host'] ?? '',
     port: number('port', options['port'], (v) => Number.isInteger(v) && v >= 0 && v < 65_536, 'a port'),
@@ -140,10 +146,10 @@ export function parseEngineSimConfig(argv: readonly string[]): ConfigResult {
     maxSeqs: count('max-num-seqs', options['maxNumSeqs'], profile.maxSeqs),
     maxBatchTokens: count('max-num-batched-tokens', options['maxNumBatchedTokens'], profile.maxBatchTokens),
     maxModelLen,
-    kvEvents: parseKvEvents(options, errors),
+    kvEvents,
     apiKey: options['apiKey'] ?? null,
     seed: number('seed', options['seed'], Number.isSafeInteger, 'a whole number'),
-    ranks: count('data-parallel-size', options['dataParallelSize'], 1),
+    ranks,
     promptTokensDetails: program.getOptionValue('promptTokensDetails') !== false,
     shutdownTimeoutMs:
       1000 * number('shutdown-timeout', options['shutdownTimeout'], (v) => v >= 0, 'a number of seconds'),

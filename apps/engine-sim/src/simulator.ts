@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { loadPromptKit } from '@sluice/prompt';
-import type { PromptKit, Rendered } from '@sluice/prompt';
+import type { PromptKit } from '@sluice/prompt';
 import type { EngineSimConfig } from './config.ts';
 import { openKvEventFeed } from './engine/kv-event-feed.ts';
 import type { KvEventFeed } from './engine/kv-event-feed.ts';
@@ -19,10 +19,6 @@ import { loadTokenizer } from './text/tokenizer.ts';
 import type { Tokenizer } from './text/tokenizer.ts';
 import { createAnswerWriter } from './text/writer.ts';
 import type { AnswerWriter } from './text/writer.ts';
-
-interface ChatRenderer {
-  renderChat(body: JsonObject): Rendered;
-}
 
 /** The simulator's own tokenizer folder; a router in front of it needs the same one. */
 export const OWN_TOKENIZER_DIR = fileURLToPath(new URL('../assets/tokenizer', import.meta.url));
@@ -78,9 +74,9 @@ export class Simulator implements ServedModels {
     return this.config.loras;
   }
 
-  /** The text of a chat request as the model sees it. */
-  renderChat(body: JsonObject): Parsed<string> {
-    const rendered = (this.kit as PromptKit & ChatRenderer).renderChat(body);
+  /** The text of a chat request as the model sees it. `source`: the bytes that `body` was parsed from. */
+  renderChat(body: JsonObject, source: Buffer): Parsed<string> {
+    const rendered = this.kit.renderChat(body, source);
     if (rendered.kind === 'unrenderable') return { kind: 'error', error: badRequest(rendered.reason) };
     return { kind: 'ok', value: new TextDecoder().decode(rendered.bytes) };
   }

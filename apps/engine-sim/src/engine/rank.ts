@@ -30,8 +30,9 @@ export class Rank {
   private readonly speed: number;
   private readonly metrics: RankMetrics;
   private readonly events: KvEventFeed | null;
-  /** The step under way; its end is `endMs` on the wall clock. */
+  /** The step under way. */
   private current: StepResult<Generation> | null = null;
+  /** Engine time at which it ends and the next one begins: the wall clock's milliseconds times `speed`. */
   private endMs = 0;
   private timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
   /** Requests in front of the engine (API time), and those in it. */
@@ -103,7 +104,7 @@ export class Rank {
 
   private wake(): void {
     if (this.current !== null) return;
-    this.endMs = Math.max(this.endMs, performance.now());
+    this.endMs = Math.max(this.endMs, performance.now() * this.speed);
     this.run();
   }
 
@@ -113,7 +114,7 @@ export class Rank {
     for (let steps = 0; steps < STEPS_PER_TURN; steps++) {
       if (this.current !== null) {
         const nowMs = performance.now();
-        const waitMs = this.endMs - nowMs;
+        const waitMs = this.endMs / this.speed - nowMs;
         if (waitMs > 0) {
           this.timer = setTimeout(() => this.run(), waitMs);
           return;
@@ -122,12 +123,12 @@ export class Rank {
         // The next step begins where this one should have ended, so that late timers do not add up.
         if (waitMs < -MAX_LAG_MS) {
           this.metrics.lagged(-waitMs);
-          this.endMs = nowMs;
+          this.endMs = nowMs * this.speed;
         }
       }
-      this.current = this.engine.step(this.endMs * this.speed);
+      this.current = this.engine.step(this.endMs);
       if (this.current === null) return;
-      this.endMs += this.current.durationMs / this.speed;
+      this.endMs += this.current.durationMs;
     }
     this.timer = setImmediate(() => this.run());
   }

@@ -17,15 +17,15 @@ export function generate(
   endpoint: 'chat' | 'completion',
   incoming: IncomingMessage,
   response: ServerResponse,
-  body: string,
+  body: Buffer,
   arrivedMs: number,
 ): void {
-  const parsed = parseBody(incoming.headers['content-type'], body);
+  const parsed = parseBody(incoming.headers['content-type'], body.toString());
   if (parsed.kind === 'error') return sendError(response, parsed.error);
   const read = endpoint === 'chat' ? readChatRequest : readCompletionRequest;
   const request = read(parsed.value, simulator);
   if (request.kind === 'error') return sendError(response, request.error);
-  const prompt = promptTokens(simulator, request.value);
+  const prompt = promptTokens(simulator, request.value, body);
   if (prompt.kind === 'error') return sendError(response, prompt.error);
   const rank = chooseRank(simulator, incoming.headers['x-data-parallel-rank']);
   if (rank.kind === 'error') return sendError(response, rank.error);
@@ -63,7 +63,7 @@ export function generate(
   rank.value.submit(exchange);
 }
 
-function promptTokens(simulator: Simulator, { prompt }: GenerationRequest): Parsed<Uint32Array> {
+function promptTokens(simulator: Simulator, { prompt }: GenerationRequest, source: Buffer): Parsed<Uint32Array> {
   const { maxModelLen } = simulator.config;
   let ids: Uint32Array;
   if (prompt.kind === 'tokens') {
@@ -73,7 +73,7 @@ function promptTokens(simulator: Simulator, { prompt }: GenerationRequest): Pars
     ids = Uint32Array.from(prompt.ids);
   } else if (prompt.kind === 'text') ids = simulator.tokenizer.encode(prompt.text, true);
   else {
-    const rendered = simulator.renderChat(prompt.body);
+    const rendered = simulator.renderChat(prompt.body, source);
     if (rendered.kind === 'error') return rendered;
     ids = simulator.tokenizer.encode(rendered.value, false);
   }

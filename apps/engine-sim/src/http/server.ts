@@ -10,7 +10,7 @@ import { detokenize, tokenize } from './tokens.ts';
 interface Call {
   readonly incoming: IncomingMessage;
   readonly response: ServerResponse;
-  readonly body: string;
+  readonly body: Buffer;
   /** `performance.now()` when the body was complete. */
   readonly arrivedMs: number;
 }
@@ -52,7 +52,7 @@ export function createHttpServer(simulator: Simulator): Server {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('error', () => response.destroy());
     incoming.on('end', () => {
-      const body = Buffer.concat(chunks).toString('utf8');
+      const body = Buffer.concat(chunks);
       try {
         handle(simulator, { incoming, response, body, arrivedMs: performance.now() });
       } catch (error) {

@@ -10,9 +10,9 @@ export function tokenize(
   simulator: Simulator,
   incoming: IncomingMessage,
   response: ServerResponse,
-  text: string,
+  source: Buffer,
 ): void {
-  const parsed = parseBody(incoming.headers['content-type'], text);
+  const parsed = parseBody(incoming.headers['content-type'], source.toString());
   if (parsed.kind === 'error') return sendError(response, parsed.error);
   const body = parsed.value;
   const fields = new FieldReader(body);
@@ -29,7 +29,7 @@ export function tokenize(
   let ids: Uint32Array;
   if (messages === null) ids = simulator.tokenizer.encode(prompt!, special ?? true);
   else {
-    const rendered = simulator.renderChat(body);
+    const rendered = simulator.renderChat(body, source);
     if (rendered.kind === 'error') return sendError(response, rendered.error);
     ids = simulator.tokenizer.encode(rendered.value, special ?? false);
   }
@@ -48,9 +48,9 @@ export function detokenize(
   simulator: Simulator,
   incoming: IncomingMessage,
   response: ServerResponse,
-  text: string,
+  source: Buffer,
 ): void {
-  const parsed = parseBody(incoming.headers['content-type'], text);
+  const parsed = parseBody(incoming.headers['content-type'], source.toString());
   if (parsed.kind === 'error') return sendError(response, parsed.error);
   const fields = new FieldReader(parsed.value);
   const model = fields.string('model');

@@ -29,15 +29,13 @@ interface Series {
   readonly value: RankValue;
 }
 
-/** Python's client writes floats like Go: integers with `.0`, large ones in e-notation. */
+/** Python's client writes integers with `.0`, large numbers like Go (`2e+06`), and small ones as Python does (`4e-07`). */
 export function formatValue(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
-  if (Math.abs(value) < 1e6) {
-    if (Number.isInteger(value)) return `${value}.0`;
-    return String(value).replace(/e-(\d)$/, 'e-0$1');
-  }
-  const [mantissa, exponent] = value.toExponential().split('e+');
-  return `${mantissa!.includes('.') ? mantissa : `${mantissa}.0`}e+${exponent!.padStart(2, '0')}`;
+  const size = Math.abs(value);
+  if (size < 1e6 && (size >= 1e-4 || size === 0)) return Number.isInteger(value) ? `${value}.0` : String(value);
+  const [mantissa, exponent] = value.toExponential().split('e');
+  return `${mantissa}e${exponent![0]}${exponent!.slice(1).padStart(2, '0')}`;
 }
 
 /** Label values are sorted by name, as Python's client does. */
