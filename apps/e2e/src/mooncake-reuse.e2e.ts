@@ -14,8 +14,9 @@ import { missingPrograms, MODEL, startSims, stopSims, sumMetric, tracesDir, with
 // reuse is the first block, which every request shares and every engine has. With 400 the conversations come back.
 const REQUESTS = 400;
 const FIRST = 200;
-const SPEED = 5;
+const SPEED = 3;
 const ENGINES = 4;
+const TICK_MS = 3000;
 // 1,048,576 tokens an engine, the capacity of the published replays of this trace. With the 420,976 of one H100 and this model
 // the engines forget before conversations come back, and no routing reuses more than 1.14 times what round-robin does.
 const KV_BLOCKS = 65_536;
@@ -41,6 +42,13 @@ function bound(requests: readonly MooncakeRequest[], assign: (j: number) => numb
   return reused;
 }
 
+/** Timestamps are quantised to 3 s: spreads each tick's requests over it, in the order of the trace, the same way every time. */
+function arrivalsMs(requests: readonly MooncakeRequest[]): number[] {
+  const rng = seededRng(3);
+  const spread = requests.map((request) => request.timestampMs + rng() * TICK_MS);
+  return spread.sort((a, b) => a - b).map((ms) => ms / SPEED);
+}
+
 async function replay(requests: readonly MooncakeRequest[], policy: string): Promise<Arm> {
   const sims: Sim[] = await startSims(ENGINES, {
     speed: SPEED,
@@ -51,9 +59,7 @@ async function replay(requests: readonly MooncakeRequest[], policy: string): Pro
   try {
     return await withSystem({ sims, services: true, policy }, async (sluice) => {
       const urls = sims.map((sim) => sim.url);
-      // Timestamps are quantised to 3 s: spread them, the same way for every policy.
-      const rng = seededRng(3);
-      const dueMs = requests.map((request) => (request.timestampMs + rng() * 3000) / SPEED);
+      const dueMs = arrivalsMs(requests);
       const startedMs = performance.now();
       const cachedOf = new Float64Array(requests.length);
       let complete = 0;

@@ -10,7 +10,8 @@ export interface ProcessHandle {
 
 /**
  * The body of a `main.ts`: starts a service and keeps it until SIGTERM or SIGINT, which drains it and exits with 0. A
- * second signal exits at once with 1; so does a start that fails, after it said why.
+ * second signal exits at once with 1; so does a start that fails, after it said why. A process that was started with a
+ * channel to its supervisor also ends when the supervisor does, however that died.
  */
 export async function runMain(
   service: string,

@@ -1,0 +1,47 @@
+import { type EventBridgeConfig, parseEventBridgeConfig } from '@sluice/event-bridge';
+import { type KvIndexConfig, parseKvIndexConfig } from '@sluice/kv-index';
+import { type LatencyPredictorConfig, parseLatencyPredictorConfig } from '@sluice/latency-predictor';
+import { type Environment, type ParsedConfig, parseConfig, portField } from '@sluice/nest-kit';
+import { parseRouterConfig, type RouterConfig } from '@sluice/router';
+import { z } from 'zod';
+
+/** One configuration for each service, and the port of the admin API that they share. */
+export interface StandaloneConfig {
+  readonly adminPort: number;
+  readonly router: RouterConfig;
+  readonly kvIndex: KvIndexConfig;
+  readonly eventBridge: EventBridgeConfig;
+  readonly latencyPredictor: LatencyPredictorConfig;
+}
+
+const schema = z.object({
+  /** Data plane. */
+  SLUICE_PORT: portField().default(8080),
+  SLUICE_ADMIN_PORT: portField().default(8081),
+});
+
+/** Every service reads its own variables; `SLUICE_PORT` and `SLUICE_ADMIN_PORT` place the process. Every error at once. */
+export function parseStandaloneConfig(env: Environment): ParsedConfig<StandaloneConfig> {
+  // The prefix of another program: this schema adds to the common variables and does not know all of them.
+  const own = parseConfig(schema, 'SLUICE_STANDALONE_', env);
+  const port = own.ok ? own.config.SLUICE_PORT : 0;
+  const router = parseRouterConfig({ ...env, ROUTER_PORT: String(port) });
+  const kvIndex = parseKvIndexConfig(env);
+  const eventBridge = parseEventBridgeConfig(env);
+  const latencyPredictor = parseLatencyPredictorConfig(env);
+  if (own.ok && router.ok && kvIndex.ok && eventBridge.ok && latencyPredictor.ok) {
+    return {
+      ok: true,
+      config: {
+        adminPort: own.config.SLUICE_ADMIN_PORT,
+        router: router.config,
+        kvIndex: kvIndex.config,
+        eventBridge: eventBridge.config,
+        latencyPredictor: latencyPredictor.config,
+      },
+    };
+  }
+  const errors = [own, router, kvIndex, eventBridge, latencyPredictor].flatMap((part) => (part.ok ? [] : part.errors));
+  // What services have in common is wrong for each of them, and said once.
+  return { ok: false, errors: [...new Set(errors)] };
+}
