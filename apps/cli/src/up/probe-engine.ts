@@ -28,8 +28,9 @@ export async function probeEngine(url: string, timeoutMs: number): Promise<Probe
     if (!response.ok) return { kind: 'not-an-engine', reason: `GET ${url}/v1/models answered ${response.status}` };
     models = (await response.json()) as typeof models;
   } catch (error) {
-    const { cause, message } = error as Error;
-    return { kind: 'unreachable', reason: cause instanceof Error ? cause.message : message };
+    // fetch hides the reason in the cause; one that tried several addresses has a code and no message.
+    const { message, cause } = error as Error & { cause?: { message?: string; code?: string } };
+    return { kind: 'unreachable', reason: cause?.message || cause?.code || message };
   }
   const data = models.data ?? [];
   if (data.length === 0) return { kind: 'not-an-engine', reason: `GET ${url}/v1/models lists no model` };

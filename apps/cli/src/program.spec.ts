@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { buildProgram, EXIT } from './program.ts';
+
+/** Runs the command line with its output swallowed. */
+async function run(...args: string[]): Promise<number> {
+  const { write } = process.stderr;
+  const out = process.stdout.write;
+  process.stderr.write = () => true;
+  process.stdout.write = () => true;
+  try {
+    return await buildProgram({}).run(['node', 'sluice', ...args]);
+  } finally {
+    process.stderr.write = write;
+    process.stdout.write = out;
+  }
+}
+
+describe('sluice', () => {
+  it.each([
+    [['up', '--engines', '0']],
+    [['up', '--engines', 'many']],
+    [['up', '--speed', '-1']],
+    [['up', '--port', '99999']],
+    [['up', '--engine', 'gpu-1:8000']],
+    [['up', '--engine', 'http://gpu-1:8000/v1']],
+    [['up', '--fleet', 'f.yaml', '--engine', 'http://gpu-1:8000']],
+    [['up', '--colour']],
+    [['fly']],
+    [[]],
+  ])('refuses %j with the exit code of wrong usage', async (args) => {
+    expect(await run(...args)).toBe(EXIT.usage);
+  });
+
+  it.each([[['--help']], [['up', '--help']], [['--version']]])('answers %j with success', async (args) => {
+    expect(await run(...args)).toBe(EXIT.ok);
+  });
+
+  it('says which fleet file cannot be read, and fails', async () => {
+    expect(await run('up', '--fleet', '/nonexistent/fleet.yaml')).toBe(EXIT.failed);
+  });
+});
+
+describe('an unsupported Node', () => {
+  it('is told so in one line', async () => {
+    const script = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' });
+      process.argv = [process.argv[0], 'run.mjs', 'cli', 'up'];
+      await import(${JSON.stringify(new URL('../../../tools/dev/run.mjs', import.meta.url).href)});`;
+    const failed = (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]).catch(
+      (error: unknown) => error,
+    )) as { code: number; stderr: string };
+    expect(failed.code).toBe(1);
+    expect(failed.stderr.trim().split('\n')).toHaveLength(1);
+    expect(failed.stderr).toMatch(/needs Node 24 or newer/);
+  });
+});
