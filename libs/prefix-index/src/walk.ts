@@ -36,11 +36,13 @@ export class Walk {
   readonly #key = new Uint32Array(2);
   readonly #lengths: number[] = [];
 
-  // pending branches; `#sets` holds `#setWords` words for each
+  // pending branches; `#sets` holds `#setWords` words for each, of which those from low to high of a set count
   readonly #nodes = new Uint32Array(MAX_FRAMES);
   readonly #ats = new Uint32Array(MAX_FRAMES);
   readonly #tokens = new Float64Array(MAX_FRAMES);
   readonly #marks = new Uint32Array(MAX_FRAMES);
+  readonly #lows = new Uint32Array(MAX_FRAMES);
+  readonly #highs = new Uint32Array(MAX_FRAMES);
   #depth = 0;
   #keysLeft = 0;
   #words = 0;
@@ -48,6 +50,9 @@ export class Walk {
   #sets = new Uint32Array(0);
   #here = new Uint32Array(0);
   #leaving = new Uint32Array(0);
+  /** Words of 32 rows that are not empty on the current branch: most branches belong to few workers. */
+  #low = 0;
+  #high = 0;
 
   /** Tokens in tiers below the first on the current branch, `4 * row + tier`, and the log to take them back. */
   #lower = new Float64Array(0);
@@ -60,30 +65,27 @@ export class Walk {
   /** Fills `out` but for `whole` and `cachedTokens`; `out` is reset to the number of rows. */
   match(root: number, prompt: Uint8Array, rows: number, speculation: boolean, out: PrefixMatches): void {
     this.#prepare(rows, speculation ? 2 : 1, prompt);
-    this.#push(root, 0, 0);
     this.#sets.fill(0xffffffff, 0, this.#setWords);
+    this.#lows[0] = 0;
+    this.#highs[0] = this.#words;
+    this.#push(root, 0, 0);
     const { words } = this.#table;
     while (this.#depth > 0) {
       const frame = --this.#depth;
       const node = this.#nodes[frame]!;
       const at = this.#ats[frame]!;
       const tokens = this.#tokens[frame]!;
-      for (let w = 0, from = frame * this.#setWords; w < this.#setWords; w++, from++) {
-        this.#here[w] = this.#sets[from]!;
-        this.#leaving[w] = this.#sets[from]!;
-      }
-      this.#rewindLower(this.#marks[frame]!);
+      this.#enter(frame);
       if (at > 0) this.#addLower(node);
       const lengths = this.#childLengths(node);
       for (let i = 0; i < lengths; i++) {
         const child = this.#child(node, prompt, at, this.#lengths[i]!);
-        if (child === NONE || !this.#intersect(child)) continue;
+        if (child === NONE) continue;
         if (this.#depth === MAX_FRAMES) {
           this.#keysLeft = -1;
           break;
         }
-        for (let w = 0, from = this.#depth * this.#setWords; w < this.#setWords; w++, from++)
-          this.#leaving[w]! &= ~this.#sets[from]!;
+        if (!this.#intersect(child)) continue;
         const record = child * NODE_WORDS;
         this.#push(child, at + words[record + SPAN_BYTES]!, tokens + words[record + TOKENS]!);
       }
@@ -176,34 +178,56 @@ export class Walk {
     return hangsHere && words[found + SPAN_BYTES] === length ? child : NONE;
   }
 
-  /** Writes the rows of the current branch that also hold `child` into the next free frame; false when there is none. */
+  /** Makes a pending branch the current one. */
+  #enter(frame: number): void {
+    this.#low = this.#lows[frame]!;
+    this.#high = this.#highs[frame]!;
+    for (let set = 0; set < this.#setWords; set += this.#words) {
+      for (let w = set + this.#low, from = frame * this.#setWords + w; w < set + this.#high; w++, from++) {
+        this.#here[w] = this.#sets[from]!;
+        this.#leaving[w] = this.#sets[from]!;
+      }
+    }
+    this.#rewindLower(this.#marks[frame]!);
+  }
+
+  /**
+   * Writes the rows of the current branch that also hold `child` into the next free frame and takes them out of those
+   * that leave; false when there is none.
+   */
   #intersect(child: number): boolean {
     const { words, holders } = this.#table;
     const sets = this.#sets;
     const here = this.#here;
+    const low = this.#low;
+    const high = this.#high;
     const first = this.#depth * this.#setWords;
     const both = this.#setWords > this.#words;
-    if (this.#depth === MAX_FRAMES) return true;
-    sets.fill(0, first, first + this.#setWords);
+    for (let w = first + low; w < first + high; w++) sets[w] = 0;
+    if (both) for (let w = first + this.#words + low; w < first + this.#words + high; w++) sets[w] = 0;
     const map = child * NODE_WORDS + HOLDERS;
     const count = words[map]!;
     const pairs = count <= 1 ? words : holders.words;
-    let any = 0;
     for (let i = 0, pair = holders.start(words, map); i < count; i++, pair += 2) {
       const tag = pairs[pair]!;
       const word = tag >>> 3;
+      if (word < low || word >= high) continue;
       const bits = pairs[pair + 1]!;
-      if ((tag & 7) !== SPECULATIVE) {
-        sets[first + word]! |= bits & here[word]!;
-        any |= bits & here[word]!;
-      }
-      if (both) {
-        const reach = this.#words + word;
-        sets[first + reach]! |= bits & here[reach]!;
-        any |= bits & here[reach]!;
-      }
+      if ((tag & 7) !== SPECULATIVE) sets[first + word]! |= bits & here[word]!;
+      if (both) sets[first + this.#words + word]! |= bits & here[this.#words + word]!;
     }
-    return any !== 0;
+    // The last set is the larger one: who is confirmed is also confirmed or speculative.
+    const widest = first + this.#setWords - this.#words;
+    let from = low;
+    let to = high;
+    while (from < to && sets[widest + from] === 0) from++;
+    while (to > from && sets[widest + to - 1] === 0) to--;
+    if (from === to) return false;
+    this.#lows[this.#depth] = from;
+    this.#highs[this.#depth] = to;
+    for (let w = from; w < to; w++) this.#leaving[w]! &= ~sets[first + w]!;
+    if (both) for (let w = this.#words + from; w < this.#words + to; w++) this.#leaving[w]! &= ~sets[first + w]!;
+    return true;
   }
 
   /** Adds the node's tokens to the rows of the branch whose fastest copy is not in tier 0. */
@@ -217,6 +241,7 @@ export class Walk {
       const tier = tag & 7;
       if (tier === 0 || tier === SPECULATIVE) continue;
       const word = tag >>> 3;
+      if (word < this.#low || word >= this.#high) continue;
       let bits = pairs[pair + 1]! & this.#here[word]!;
       for (let faster = 0; faster < tier; faster++) bits &= ~holders.get(words, map, (word << 3) | faster);
       for (; bits !== 0; bits &= bits - 1) {
@@ -239,7 +264,7 @@ export class Walk {
   #writeLeaving(node: number, at: number, tokens: number, out: PrefixMatches): void {
     const lastBlockTokens = this.#table.words[node * NODE_WORDS + TOKENS]!;
     const both = this.#setWords > this.#words;
-    for (let word = 0; word < this.#words; word++) {
+    for (let word = this.#low; word < this.#high; word++) {
       for (let bits = this.#leaving[word]!; bits !== 0; bits &= bits - 1) {
         const row = 32 * word + 31 - Math.clz32(bits & -bits);
         const better =
