@@ -166,6 +166,19 @@ describe('health', () => {
     await router.untilUp(2);
   });
 
+  it('holds an engine out that calls itself healthy and fails its requests, but not the last one', async () => {
+    a.behave((_request, response) => void response.writeHead(500).end('{"error":{"message":"no"}}'));
+    for (let i = 0; i < 14; i++) expect((await send(router.url, { body: streamed })).status).toBe(200);
+    expect(a.received).toHaveLength(5);
+    expect(router.service.status().checks['workers']!.detail).toBe('1 of 2 up');
+    await router.untilUp(2);
+    b.behave((_request, response) => void response.destroy());
+    a.behave(fine);
+    for (let i = 0; i < 14; i++) expect((await send(router.url, { body: streamed })).status).toBe(200);
+    a.behave((_request, response) => void response.destroy());
+    for (let i = 0; i < 6; i++) expect((await send(router.url, { body: streamed })).status).toBe(502);
+  }, 30_000);
+
   it('takes an engine out that answers its metrics but not its health, and one that hangs', async () => {
     a.load.healthStatus = 503;
     await router.untilUp(1);

@@ -8,7 +8,7 @@ export const UNKNOWN_MODEL = 'unknown';
 
 /** How a request ended, as a label. */
 export type Result =
-  'router-error' | 'completed' | 'rejected' | 'client-abort' | 'upstream-error' | 'no-worker' | 'overload';
+  'completed' | 'rejected' | 'client-abort' | 'upstream-error' | 'no-worker' | 'overload' | 'router-error';
 
 /** Every metric of the router in one place; docs/router.md explains them. */
 export function createRouterMetrics(metrics: Metrics) {

@@ -29,7 +29,8 @@ export interface Ended {
 
 /**
  * The whole story of a request: parse once, render, then per attempt plan (snapshot, match, predict, choose), book,
- * forward, observe and settle. Another worker is tried as long as nothing has reached the client. Never rejects but for
+ * forward, observe and settle. An answer that is not streamed does not show when its prefill is over: the prediction
+ * stands in for that. Another worker is tried as long as nothing has reached the client. Never rejects but for
  * a bug; the client has its answer when it resolves.
  */
 export async function routeRequest(router: Router, { api, headers, body, client }: Arrival): Promise<Ended> {
@@ -68,7 +69,9 @@ export async function routeRequest(router: Router, { api, headers, body, client 
       },
     );
     worker.inFlight.add(forwarding);
+    const prefilled = request.streamed ? null : setTimeout(() => booking.firstToken(), plan.predictedTtftMs ?? 0);
     const outcome = await forwarding.done;
+    if (prefilled !== null) clearTimeout(prefilled);
     worker.inFlight.delete(forwarding);
     booking.release();
     const { tap } = forwarding;

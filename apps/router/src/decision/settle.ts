@@ -82,11 +82,13 @@ export function settle(router: Router, attempt: Attempt): Result {
 const gapMs = (tap: Forwarding['tap'], outputTokens: number): number =>
   (tap.lastContentAtMs! - tap.firstContentAtMs!) / (outputTokens - 1);
 
-function noteHealth(router: Router, plan: Plan, result: Result, outcome: ForwardOutcome): void {
+function noteHealth({ health, metrics }: Router, plan: Plan, result: Result, outcome: ForwardOutcome): void {
+  const { engine } = plan.worker;
+  if (result === 'completed') health.requestSucceeded(engine);
   if (result !== 'upstream-error') return;
-  router.metrics.upstreamErrors.inc({ cause: outcome.kind });
-  if (outcome.kind === 'connect-failed') router.health.connectFailed(plan.worker.engine, outcome.cause);
-  else router.health.suspect(plan.worker.engine);
+  metrics.upstreamErrors.inc({ cause: outcome.kind });
+  if (outcome.kind === 'connect-failed') health.connectFailed(engine, outcome.cause);
+  else health.requestFailed(engine);
 }
 
 function learn({ pool, prompt, tap }: Attempt, outputTokens: number): void {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { afterCheck, neverSeen } from './engine-health.ts';
+import { afterCheck, afterSuccess, afterTrip, neverSeen } from './engine-health.ts';
 import type { Check, EngineHealth } from './engine-health.ts';
 
 const good: Check = { kind: 'good' };
 const refused: Check = { kind: 'bad', reason: 'ECONNREFUSED' };
-const timeout: Check = { kind: 'timeout', flowing: false };
-const busy: Check = { kind: 'timeout', flowing: true };
+const timeout: Check = { kind: 'timeout', excused: false };
+const busy: Check = { kind: 'timeout', excused: true };
 
 const after = (...checks: Check[]): EngineHealth =>
   checks.reduce((health, check, i) => afterCheck(health, check, i + 1), neverSeen(0));
@@ -33,5 +33,18 @@ describe('engine health', () => {
     expect(after(good, busy, busy, busy).state).toBe('up');
     expect(after(good, timeout, busy, timeout).state).toBe('down');
     expect(after(good, refused, busy).state).toBe('down');
+  });
+
+  it('is held out for longer each time its requests fail, whatever it says of itself', () => {
+    let health = afterTrip(after(good), 'requests fail', 1000);
+    expect(health).toMatchObject({ state: 'down', reason: 'requests fail', heldUntilMs: 2000 });
+    expect(afterCheck(health, good, 1999).state).toBe('down');
+    health = afterCheck(health, good, 2000);
+    expect(health.state).toBe('up');
+    health = afterTrip(health, 'again', 3000);
+    expect(health.heldUntilMs).toBe(5000);
+    expect(afterTrip(afterSuccess(health), 'later', 9000).heldUntilMs).toBe(10_000);
+    for (let i = 0; i < 10; i++) health = afterTrip(health, 'again', 10_000);
+    expect(health.heldUntilMs).toBe(40_000);
   });
 });

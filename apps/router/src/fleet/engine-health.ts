@@ -9,6 +9,10 @@ export interface EngineHealth {
   readonly timeouts: number;
   /** When the state was entered, milliseconds since the Unix epoch. */
   readonly sinceMs: number;
+  /** Good looks count for nothing before this time: requests failed although the engine calls itself healthy. */
+  readonly heldUntilMs: number;
+  /** Times that it was held since a request last succeeded. */
+  readonly trips: number;
 }
 
 /** What one look at an engine found. */
@@ -17,7 +21,8 @@ export type Check =
   | { readonly kind: 'good' }
   /** Nobody listens, or it said that it is not well. */
   | { readonly kind: 'bad'; readonly reason: string }
-  | { readonly kind: 'timeout'; /** Answers of the engine arrived meanwhile. */ readonly flowing: boolean };
+  /** `excused`: answers of the engine arrived meanwhile, or this process was too busy to know. */
+  | { readonly kind: 'timeout'; readonly excused: boolean };
 
 /** Timeouts in a row after which an engine is down. */
 const MAX_TIMEOUTS = 2;
@@ -27,19 +32,27 @@ export const neverSeen = (nowMs: number): EngineHealth => ({
   reason: 'has not answered yet',
   timeouts: 0,
   sinceMs: nowMs,
+  heldUntilMs: 0,
+  trips: 0,
 });
 
 /** Health after a look at the engine. An engine that is slow to answer while its streams flow is busy, not dead. */
 export function afterCheck(health: EngineHealth, check: Check, nowMs: number): EngineHealth {
   switch (check.kind) {
     case 'good':
-      return health.state === 'up' && health.timeouts === 0
-        ? health
-        : { state: 'up', reason: '', timeouts: 0, sinceMs: health.state === 'up' ? health.sinceMs : nowMs };
+      if (health.state === 'up' && health.timeouts === 0) return health;
+      if (nowMs < health.heldUntilMs) return health;
+      return {
+        ...health,
+        state: 'up',
+        reason: '',
+        timeouts: 0,
+        sinceMs: health.state === 'up' ? health.sinceMs : nowMs,
+      };
     case 'bad':
       return notUp(health, check.reason, 0, nowMs);
     case 'timeout': {
-      if (check.flowing) return health;
+      if (check.excused) return health;
       const timeouts = health.timeouts + 1;
       if (health.state === 'up' && timeouts < MAX_TIMEOUTS) return { ...health, timeouts };
       return notUp(health, 'does not answer in time', timeouts, nowMs);
@@ -49,5 +62,18 @@ export function afterCheck(health: EngineHealth, check: Check, nowMs: number): E
 
 function notUp(health: EngineHealth, reason: string, timeouts: number, nowMs: number): EngineHealth {
   const state = health.state === 'unknown' ? 'unknown' : 'down';
-  return { state, reason, timeouts, sinceMs: health.state === state ? health.sinceMs : nowMs };
+  return { ...health, state, reason, timeouts, sinceMs: health.state === state ? health.sinceMs : nowMs };
 }
+
+const FIRST_HOLD_MS = 1000;
+const LONGEST_HOLD_MS = 30_000;
+
+/** Requests in a row failed on an engine that calls itself healthy: it is held out, twice as long each time. */
+export function afterTrip(health: EngineHealth, reason: string, nowMs: number): EngineHealth {
+  const holdMs = Math.min(LONGEST_HOLD_MS, FIRST_HOLD_MS * 2 ** health.trips);
+  return { ...notUp(health, reason, 0, nowMs), heldUntilMs: nowMs + holdMs, trips: health.trips + 1 };
+}
+
+/** A request succeeded. */
+export const afterSuccess = (health: EngineHealth): EngineHealth =>
+  health.trips === 0 ? health : { ...health, trips: 0 };

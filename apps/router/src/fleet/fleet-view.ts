@@ -101,7 +101,7 @@ export class FleetView {
     const up = health.state === 'up';
     for (const worker of engine.workers) {
       const row = worker.pool.table.row(worker.spec.id);
-      if (row >= 0) worker.pool.table.setUp(row, up);
+      if (row >= 0) worker.pool.table.setUp(row, up && servesWhole(worker));
     }
     const workers = [...engine.workers].map((worker) => worker.spec.id);
     const entry = { engine: engine.url, workers, reason: health.reason };
@@ -174,7 +174,7 @@ export class FleetView {
     const worker = createWorker(spec, pool, engine);
     engine.workers.add(worker);
     pool.add(worker, this.#options.latency.step(spec));
-    pool.table.setUp(pool.table.row(spec.id), engine.health.state === 'up');
+    pool.table.setUp(pool.table.row(spec.id), engine.health.state === 'up' && servesWhole(worker));
     this.#options.prefix.addWorker(worker);
     this.#options.onWorker(worker, 'added');
     if (isNew) this.#options.onEngine(engine, 'added');
@@ -187,6 +187,9 @@ export class FleetView {
     this.#options.prefix.removeWorker(worker);
   }
 }
+
+/** A worker that only prefills cannot finish a request by itself. */
+const servesWhole = ({ spec }: Worker): boolean => spec.role !== 'prefill';
 
 const sameWorker = (a: WorkerSpec, b: WorkerSpec): boolean =>
   a.url === b.url &&

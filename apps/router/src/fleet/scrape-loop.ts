@@ -2,7 +2,7 @@ import { parseEngineMetrics } from '@sluice/engine-wire';
 import type { EngineSignals } from '@sluice/engine-wire';
 import type { UpstreamPool } from '@sluice/upstream';
 import type { Check } from './engine-health.ts';
-import { afterCheck } from './engine-health.ts';
+import { afterCheck, afterSuccess, afterTrip } from './engine-health.ts';
 import type { FleetView } from './fleet-view.ts';
 import type { Engine } from './worker.ts';
 
@@ -31,6 +31,11 @@ interface Watch {
 
 /** Every so many looks an engine that is up is asked for its health page too. */
 const HEALTH_EVERY = 4;
+/** Shortest time between two looks that failed requests cause. */
+const SUSPECT_PAUSE_MS = 50;
+const FAILURES_TO_TRIP = 5;
+/** A timer that is this late means that the event loop was held up. */
+const OWN_LATENESS_MS = 50;
 
 /**
  * Looks at every engine in turn: one GET of its metrics page for all its ranks, which is also the sign of life. Engines
@@ -57,21 +62,40 @@ export class ScrapeLoop {
     if (watch?.timer) clearTimeout(watch.timer);
   }
 
-  /** Looks at the engine at once, because a request to it failed. */
-  suspect(engine: Engine): void {
-    const watch = this.#watches.get(engine);
-    if (watch !== undefined) void this.#look(watch, true);
-  }
-
   /** A connection to the engine failed: it is out at once, and looked at for its return. */
   connectFailed(engine: Engine, cause: string): void {
     this.#apply(engine, { kind: 'bad', reason: `connection failed: ${cause}` });
-    this.suspect(engine);
+    this.#suspect(engine);
+  }
+
+  /**
+   * The engine failed a request that it had taken. Several in a row take it out for a while even if it calls itself
+   * healthy: an engine that fails fast looks idle and would draw every request. The last one of a pool stays.
+   */
+  requestFailed(engine: Engine): void {
+    engine.failuresInRow++;
+    if (engine.failuresInRow >= FAILURES_TO_TRIP && engine.health.state === 'up' && hasAlternative(engine)) {
+      const reason = `failed ${engine.failuresInRow} requests in a row`;
+      engine.failuresInRow = 0;
+      this.#options.view.setHealth(engine, afterTrip(engine.health, reason, this.#options.now()));
+    }
+    this.#suspect(engine);
+  }
+
+  requestSucceeded(engine: Engine): void {
+    engine.failuresInRow = 0;
+    engine.health = afterSuccess(engine.health);
   }
 
   stop(): void {
     this.#stopped = true;
     for (const engine of [...this.#watches.keys()]) this.unwatch(engine);
+  }
+
+  /** Looks at the engine at once. */
+  #suspect(engine: Engine): void {
+    const watch = this.#watches.get(engine);
+    if (watch !== undefined) void this.#look(watch, true);
   }
 
   async #look(watch: Watch, withHealth: boolean): Promise<void> {
@@ -98,19 +122,22 @@ export class ScrapeLoop {
     const again = watch.again;
     watch.again = false;
     // After a timeout the second look follows at once: two of them must not take longer than 2 s.
-    const restMs = check.kind === 'timeout' || again ? 0 : this.#options.periodMs - (this.#options.now() - startedAtMs);
+    const pauseMs = check.kind === 'timeout' ? 0 : again ? SUSPECT_PAUSE_MS : this.#options.periodMs;
+    const restMs = pauseMs - (this.#options.now() - startedAtMs);
     watch.timer = setTimeout(() => void this.#look(watch, again), Math.max(0, restMs));
   }
 
   async #check(engine: Engine, withHealth: boolean): Promise<Check> {
     const { upstream, timeoutMs } = this.#options;
+    let startedAtMs = performance.now();
     const page = await upstream.get(engine.url, '/metrics', timeoutMs);
-    if (page.kind === 'timeout') return this.#timedOut(engine);
+    if (page.kind === 'timeout') return this.#timedOut(engine, startedAtMs);
     if (page.kind === 'refused') return { kind: 'bad', reason: page.cause };
     if (page.status >= 500) return { kind: 'bad', reason: `/metrics answered ${page.status}` };
     if (withHealth || engine.health.state !== 'up') {
+      startedAtMs = performance.now();
       const health = await upstream.get(engine.url, '/health', timeoutMs);
-      if (health.kind === 'timeout') return this.#timedOut(engine);
+      if (health.kind === 'timeout') return this.#timedOut(engine, startedAtMs);
       if (health.kind === 'refused') return { kind: 'bad', reason: health.cause };
       if (health.status !== 200) return { kind: 'bad', reason: `/health answered ${health.status}` };
     }
@@ -118,16 +145,18 @@ export class ScrapeLoop {
     return { kind: 'good' };
   }
 
-  #timedOut(engine: Engine): Check {
+  /** A timer that fires late says that this process was busy, and not whether an answer would have come in time. */
+  #timedOut(engine: Engine, startedAtMs: number): Check {
+    const lateMs = performance.now() - startedAtMs - this.#options.timeoutMs;
+    return { kind: 'timeout', excused: lateMs > OWN_LATENESS_MS || this.#flows(engine) };
+  }
+
+  #flows(engine: Engine): boolean {
     const recentMs = performance.now() - this.#options.timeoutMs;
-    for (const worker of engine.workers) {
-      for (const forwarding of worker.inFlight) {
-        if (forwarding.tap.lastContentAtMs !== null && forwarding.tap.lastContentAtMs > recentMs) {
-          return { kind: 'timeout', flowing: true };
-        }
-      }
+    for (const { inFlight } of engine.workers) {
+      for (const { tap } of inFlight) if ((tap.lastContentAtMs ?? -Infinity) > recentMs) return true;
     }
-    return { kind: 'timeout', flowing: false };
+    return false;
   }
 
   #record(engine: Engine, ranks: readonly EngineSignals[]): void {
@@ -163,4 +192,13 @@ export class ScrapeLoop {
       }
     }
   }
+}
+
+/** Whether every pool of the engine has another engine that is up. */
+function hasAlternative(engine: Engine): boolean {
+  for (const { pool } of engine.workers) {
+    const others = [...pool.workers.values()].filter((worker) => worker.engine !== engine);
+    if (!others.some((worker) => worker.engine.health.state === 'up')) return false;
+  }
+  return true;
 }

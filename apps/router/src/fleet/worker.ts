@@ -22,8 +22,10 @@ export interface Engine {
   readonly url: string;
   readonly workers: Set<Worker>;
   health: EngineHealth;
-  /** Milliseconds (performance.now) until the next look, and looks that failed since the start. */
+  /** Looks at it that failed. */
   scrapeErrors: number;
+  /** Requests that it failed since one last succeeded. */
+  failuresInRow: number;
 }
 
 export const createEngine = (url: string, nowMs: number): Engine => ({
@@ -31,6 +33,7 @@ export const createEngine = (url: string, nowMs: number): Engine => ({
   workers: new Set(),
   health: neverSeen(nowMs),
   scrapeErrors: 0,
+  failuresInRow: 0,
 });
 
 export function createWorker(spec: WorkerSpec, pool: Pool, engine: Engine): Worker {

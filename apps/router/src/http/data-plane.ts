@@ -18,6 +18,8 @@ const API_BY_PATH: ReadonlyMap<string, Api> = new Map(
 const HEALTH_PATHS: ReadonlySet<string> = new Set(['/health', '/healthz', '/ping']);
 /** Longer than the idle time of load balancers in front, so that they close first and never write to a closing one. */
 const KEEP_ALIVE_MS = 75_000;
+/** A request that has not arrived by then never will; it holds one of the places until then. */
+const REQUEST_TIMEOUT_MS = 60_000;
 const MODELS_PATH = '/v1/models';
 
 /**
@@ -36,7 +38,8 @@ export class DataPlane {
   constructor(router: Router) {
     this.#router = router;
     this.#budget = new BodyBudget(router.config.maxHeldBodyBytes);
-    this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true }, (request, response) => {
+    const limits = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+    this.#server = createServer(limits, (request, response) => {
       this.#handle(request, response).catch((error: unknown) => {
         router.logger.error({ err: error, path: request.url }, 'request failed in the router');
         sendProblem(response, internalError());

@@ -117,7 +117,7 @@ export interface TestRouter {
 }
 
 /** Fast settings: specs must not wait for the defaults of production. */
-const FAST = { scrapeMs: 40, scrapeTimeoutMs: 200, silenceTimeoutMs: 5000, drainMs: 2000, downSilenceMs: 100 };
+const FAST = { scrapeMs: 40, scrapeTimeoutMs: 400, silenceTimeoutMs: 5000, drainMs: 2000, downSilenceMs: 100 };
 
 export function testConfig(overrides: Partial<RouterConfig> = {}): RouterConfig {
   const parsed = parseRouterConfig({ SLUICE_FLEET: 'unused', ROUTER_PORT: '0', ROUTER_ADMIN_PORT: '0' });
