@@ -182,6 +182,23 @@ describe('RankReader', () => {
     expect(engine.answers.length).toBeGreaterThan(0);
   });
 
+  it('gives up a gap when the engine no longer has what is missing', async () => {
+    const setup = start();
+    const { engine } = setup;
+    await settled(setup);
+    engine.step(stored({ sequence: A }));
+    for (let i = 0; i < 5; i++) engine.make(stored({ sequence: [30 + i] }));
+    engine.truth.forgetCopies();
+    const kept = [engine.make(stored({ sequence: C })), engine.make(stored({ sequence: [5] }))];
+    engine.answers = [{ messages: kept, complete: true, late: true }];
+    engine.step(stored({ sequence: [6] }));
+    await settled(setup);
+    expectAgreement(setup);
+    expect(setup.sink.held.sorted()).toHaveLength(4);
+    expect(setup.reader.counters).toMatchObject({ gaps: 1, losses: 1, restarts: 0 });
+    expect(setup.reader.state).toBe('incomplete');
+  });
+
   it('replays what a full queue could not take', async () => {
     const engine = new Engine();
     engine.make(stored({ sequence: A }));
