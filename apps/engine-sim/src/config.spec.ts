@@ -74,6 +74,7 @@ describe('parseEngineSimConfig', () => {
     expect(errors('--kv-events-config', '{"endpont": "tcp://*:1"}')).toEqual([
       "--kv-events-config: unknown field 'endpont'",
     ]);
+    expect(errors('--kv-events', 'bind:tcp://127.0.0.1:5557')).toHaveLength(1);
     expect(errors('--kv-events-replay', 'tcp://*:1')).toEqual(['--kv-events-replay needs --kv-events']);
     expect(errors('--port')).toEqual(["option '--port <PORT>' argument missing"]);
   });

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { publisherBinds } from '@sluice/engine-wire';
 import { PROFILE_IDS, PROFILES } from '@sluice/engine-model';
 import type { EngineProfile, ProfileId } from '@sluice/engine-model';
 
@@ -173,9 +174,13 @@ function parseKvEvents(options: Readonly<Record<string, string | undefined>>, er
     if (options['kvEventsReplay'] !== undefined) errors.push('--kv-events-replay needs --kv-events');
     config = null;
   } else {
+    const endpoint = options['kvEvents'].replace(/^bind:/, '');
+    if (endpoint !== options['kvEvents'] && !publisherBinds(endpoint)) {
+      errors.push(`--kv-events: vLLM binds only with a * in the address (tcp://127.0.0.1:* too), not '${endpoint}'`);
+    }
     config = {
       ...KV_DEFAULTS,
-      endpoint: options['kvEvents'].replace(/^bind:/, ''),
+      endpoint,
       replayEndpoint: options['kvEventsReplay'] ?? null,
       topic: options['kvEventsTopic'] ?? '',
       form: shape,

@@ -70,10 +70,10 @@ describe('BlockPool', () => {
           }
           expect([pool.freeBlocks, pool.cachedBlocks]).toEqual([naive.freeBlocks, naive.cachedBlocks]);
           expect(evictions).toEqual(naive.evictions);
-          for (let block = 0; block < CAPACITY; block++) {
-            const references = held.filter((other) => other === block).length;
-            expect(pool.referencesOf(block)).toBe(references);
-          }
+          const blocks = Array.from({ length: CAPACITY }, (_, block) => block);
+          expect(blocks.map((block) => pool.referencesOf(block))).toEqual(
+            blocks.map((block) => held.filter((other) => other === block).length),
+          );
         }
       }),
       { seed: 20261123, numRuns: 400 },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { createEngine } from './engine.ts';
-import type { EngineRequest } from './engine.ts';
+import type { EngineRequest } from './engine-api.ts';
 import { PROFILES } from './profiles.ts';
 
 type Runs = [first: number, count: number][];

@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
 import fc from 'fast-check';
 import { createEngine } from './engine.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './engine-api.ts';
 import { PROFILES } from './profiles.ts';
 import { play, requestsOf, scenario } from './testing/scenario.ts';
 import type { ScenarioRequest, ScenarioSpec } from './testing/scenario.ts';
 
-const RUNS = { seed: 20261123, numRuns: 300 };
+const RUNS = { seed: 20261123, numRuns: 120 };
 const engineOf = (spec: ScenarioSpec, jitterSeed?: number): Engine<ScenarioRequest> =>
   createEngine<ScenarioRequest>({
     profile: PROFILES['llama-3.1-8b-h100'],
@@ -150,7 +150,7 @@ describe('an engine under pressure', () => {
         };
         expect(run()).toEqual(run());
       }),
-      { ...RUNS, numRuns: 60 },
+      { ...RUNS, numRuns: 40 },
     );
   });
 

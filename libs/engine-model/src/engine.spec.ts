@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createEngine } from './engine.ts';
-import type { Engine, EngineRequest } from './engine.ts';
+import type { Engine, EngineRequest } from './engine-api.ts';
 import { PROFILE_IDS, PROFILES } from './profiles.ts';
 import { apiTimeMs, stepTimeMs } from './step-time.ts';
 

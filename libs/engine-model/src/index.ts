@@ -8,7 +8,7 @@ export type {
   RequestProgress,
   StepResult,
   Submission,
-} from './engine.ts';
+} from './engine-api.ts';
 export type { AllCleared, BlocksRemoved, BlocksStored, KvEvent } from './kv-event.ts';
 export { PROFILE_IDS, PROFILES } from './profiles.ts';
 export type { EngineProfile, ProfileId } from './profiles.ts';

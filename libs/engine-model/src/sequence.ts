@@ -1,5 +1,5 @@
 import { rootKey, spanKey } from '@sluice/model';
-import type { EngineRequest, RequestProgress } from './engine.ts';
+import type { EngineRequest, RequestProgress } from './engine-api.ts';
 
 /** Where a sequence stands in its engine. */
 export const State = { waiting: 0, running: 1, finished: 2 } as const;

@@ -1,4 +1,4 @@
-import type { EngineRequest } from './engine.ts';
+import type { EngineRequest } from './engine-api.ts';
 import type { Sequence } from './sequence.ts';
 
 /** First come first served, with preempted sequences put back at the front. A removed one leaves a hole until it is reached. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Engine, EngineRequest, FinishReason } from '../engine.ts';
+import type { Engine, EngineRequest, FinishReason } from '../engine-api.ts';
 import type { KvEvent } from '../kv-event.ts';
 
 /** A request of a scenario, and what has become of it. */
