@@ -12,34 +12,73 @@ export type Result =
 
 /** Every metric of the router in one place; docs/router.md explains them. */
 export function createRouterMetrics(metrics: Metrics) {
+  const requests = metrics.counter({
+    name: 'router_requests_total',
+    help: 'Requests of the data plane by served model, HTTP status and how they ended',
+    labels: ['model', 'code', 'result'],
+  });
+  const ttft = metrics.histogram({
+    name: 'router_ttft_seconds',
+    help: 'Dispatch to first content of streamed answers',
+    labels: ['model'],
+    buckets: SECONDS,
+  });
+  const tpot = metrics.histogram({
+    name: 'router_tpot_seconds',
+    help: 'Mean gap between output tokens of an answer',
+    labels: ['model'],
+    buckets: TOKEN_SECONDS,
+  });
+  const e2e = metrics.histogram({
+    name: 'router_e2e_seconds',
+    help: 'Dispatch to end of completed answers',
+    labels: ['model'],
+    buckets: SECONDS,
+  });
+  const predictedCached = metrics.counter({
+    name: 'router_predicted_cached_tokens_total',
+    help: 'Prompt tokens predicted to be cached, over answers that say how many were',
+    labels: ['pool'],
+  });
+  const deliveredCached = metrics.counter({
+    name: 'router_delivered_cached_tokens_total',
+    help: 'Prompt tokens that engines reported as cached',
+    labels: ['pool'],
+  });
+  const cachedAgreement = metrics.counter({
+    name: 'router_cached_prediction_total',
+    help: 'Answers by how the predicted cached tokens compare: equal, within a block, off',
+    labels: ['pool', 'agreement'],
+  });
+  const children = new Map<string, { inc(): void }>();
+
   return {
-    requests: metrics.counter({
-      name: 'router_requests_total',
-      help: 'Requests of the data plane by served model, HTTP status and how they ended',
-      labels: ['model', 'code', 'result'],
-    }),
-    ttft: metrics.histogram({
-      name: 'router_ttft_seconds',
-      help: 'Dispatch to first content of streamed answers',
-      labels: ['model'],
-      buckets: SECONDS,
-    }),
-    tpot: metrics.histogram({
-      name: 'router_tpot_seconds',
-      help: 'Mean gap between output tokens of an answer',
-      labels: ['model'],
-      buckets: TOKEN_SECONDS,
-    }),
-    e2e: metrics.histogram({
-      name: 'router_e2e_seconds',
-      help: 'Dispatch to end of completed answers',
-      labels: ['model'],
-      buckets: SECONDS,
+    /** Counts a request. Looking a child up by its labels is dear, so it is done once per combination. */
+    count(model: string, code: number, result: Result): void {
+      const key = `${model}|${code}|${result}`;
+      let child = children.get(key);
+      if (child === undefined) {
+        child = requests.labels({ model, code: String(code), result });
+        children.set(key, child);
+      }
+      child.inc();
+    },
+    /** The metrics of one pool, to be kept. */
+    ofPool: (pool: string, model: string) => ({
+      ttft: ttft.labels({ model }),
+      tpot: tpot.labels({ model }),
+      e2e: e2e.labels({ model }),
+      predictedCached: predictedCached.labels({ pool }),
+      deliveredCached: deliveredCached.labels({ pool }),
+      agreement: {
+        equal: cachedAgreement.labels({ pool, agreement: 'equal' }),
+        'within-a-block': cachedAgreement.labels({ pool, agreement: 'within-a-block' }),
+        off: cachedAgreement.labels({ pool, agreement: 'off' }),
+      },
     }),
     decision: metrics.histogram({
       name: 'router_decision_seconds',
-      help: 'Time to render, match, predict and choose',
-      labels: [],
+      help: 'Time to render, match, predict, choose and book',
       buckets: DECISION_SECONDS,
     }),
     retries: metrics.counter({
@@ -52,21 +91,6 @@ export function createRouterMetrics(metrics: Metrics) {
       help: 'Attempts that an engine failed, by kind',
       labels: ['cause'],
     }),
-    predictedCached: metrics.counter({
-      name: 'router_predicted_cached_tokens_total',
-      help: 'Prompt tokens predicted to be cached, over answers that say how many were',
-      labels: ['pool'],
-    }),
-    deliveredCached: metrics.counter({
-      name: 'router_delivered_cached_tokens_total',
-      help: 'Prompt tokens that engines reported as cached',
-      labels: ['pool'],
-    }),
-    cachedAgreement: metrics.counter({
-      name: 'router_cached_prediction_total',
-      help: 'Answers by how the predicted cached tokens compare: equal, within a block, off',
-      labels: ['pool', 'agreement'],
-    }),
     scrapeErrors: metrics.counter({
       name: 'router_scrape_errors_total',
       help: 'Looks at engines that failed',
@@ -75,6 +99,7 @@ export function createRouterMetrics(metrics: Metrics) {
   };
 }
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
+export type PoolMetrics = ReturnType<RouterMetrics['ofPool']>;
 
 /** Values that are kept elsewhere and read when somebody scrapes. */
 export interface Gauges {

@@ -106,6 +106,7 @@ function assemble(config: RouterConfig, context: ServiceContext, fleetSource: Fl
     policy: config.policy,
     latency,
     prefix,
+    metrics,
     logger,
     now,
     onEngine: (engine, change) => (change === 'added' ? health.watch(engine) : health.unwatch(engine)),

@@ -42,9 +42,9 @@ export function settle(router: Router, attempt: Attempt): Result {
 
   noteHealth(router, plan, result, outcome);
   if (result === 'completed') learn(attempt, outputTokens);
-  if (result === 'completed') observe(router, pool, ttftMs, tpotMs, e2eMs);
+  if (result === 'completed') observe(pool, ttftMs, tpotMs, e2eMs);
   if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
-    noteAgreement(router, plan, usage.cachedTokens);
+    noteAgreement(pool, plan, usage.cachedTokens);
   }
   router.decisions.settle(plan.decisionId, {
     result,
@@ -96,22 +96,19 @@ function learn({ pool, prompt, tap }: Attempt, outputTokens: number): void {
   if (outputTokens > 0) pool.learned.output(outputTokens);
 }
 
-function observe(router: Router, pool: Pool, ttftMs: number | null, tpotMs: number | null, e2eMs: number): void {
-  const model = pool.spec.models[0]!;
-  if (ttftMs !== null) router.metrics.ttft.observe({ model }, ttftMs / 1000);
-  if (tpotMs !== null) router.metrics.tpot.observe({ model }, tpotMs / 1000);
-  router.metrics.e2e.observe({ model }, e2eMs / 1000);
+function observe({ metrics }: Pool, ttftMs: number | null, tpotMs: number | null, e2eMs: number): void {
+  if (ttftMs !== null) metrics.ttft.observe(ttftMs / 1000);
+  if (tpotMs !== null) metrics.tpot.observe(tpotMs / 1000);
+  metrics.e2e.observe(e2eMs / 1000);
 }
 
 /** The watchdog of the rendering and the index: what was predicted against what the engine delivered. */
-function noteAgreement(router: Router, plan: Plan, delivered: number): void {
-  const pool = plan.worker.pool.id;
+function noteAgreement({ metrics }: Pool, plan: Plan, delivered: number): void {
   const difference = Math.abs(plan.cachedTokens - delivered);
-  const agreement =
-    difference === 0 ? 'equal' : difference <= (plan.worker.blockTokens ?? 16) ? 'within-a-block' : 'off';
-  router.metrics.predictedCached.inc({ pool }, plan.cachedTokens);
-  router.metrics.deliveredCached.inc({ pool }, delivered);
-  router.metrics.cachedAgreement.inc({ pool, agreement });
+  const within = difference <= (plan.worker.blockTokens ?? 16) ? 'within-a-block' : 'off';
+  metrics.predictedCached.inc(plan.cachedTokens);
+  metrics.deliveredCached.inc(delivered);
+  metrics.agreement[difference === 0 ? 'equal' : within].inc();
 }
 
 /** What the router tells a client whose request failed at every attempt, before anything was sent. */

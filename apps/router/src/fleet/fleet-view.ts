@@ -4,6 +4,7 @@ import { createPolicy } from '@sluice/routing';
 import type { PolicyId } from '@sluice/routing';
 import type { Logger } from '@sluice/telemetry';
 import type { LatencyView } from '../latency-view.ts';
+import type { RouterMetrics } from '../metrics.ts';
 import type { PrefixView } from '../prefix/prefix-view.ts';
 import type { EngineHealth } from './engine-health.ts';
 import { Pool } from './pool.ts';
@@ -14,6 +15,7 @@ export interface FleetViewOptions {
   readonly policy: PolicyId;
   readonly latency: LatencyView;
   readonly prefix: PrefixView;
+  readonly metrics: RouterMetrics;
   readonly logger: Logger;
   readonly now: () => number;
   /** An engine joined or left the fleet. */
@@ -126,7 +128,7 @@ export class FleetView {
     if (pool === undefined) {
       const made = createPolicy(this.policyId);
       if (made.kind !== 'policy') throw new RangeError(made.message);
-      pool = new Pool(spec, made.policy);
+      pool = new Pool(spec, made.policy, this.#options.metrics.ofPool(spec.id, spec.models[0]!));
       this.pools.set(spec.id, pool);
     }
     pool.spec = spec;

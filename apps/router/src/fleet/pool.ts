@@ -2,6 +2,7 @@ import type { PoolSpec, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
 import type { DecisionTerms, FleetTable, Ledger, Policy } from '@sluice/routing';
 import type { PromptKit } from '@sluice/prompt';
+import type { PoolMetrics } from '../metrics.ts';
 import { Learned } from './learned.ts';
 import type { Worker } from './worker.ts';
 
@@ -19,13 +20,15 @@ export class Pool {
   readonly terms: DecisionTerms = createDecisionTerms();
   readonly workers = new Map<WorkerId, Worker>();
   readonly learned = new Learned();
+  readonly metrics: PoolMetrics;
   /** The table's ids by row: made anew when workers come or go, so that a decision record may keep it. */
   ids: readonly WorkerId[] = [];
   /** Row in the prefix index by row of the table. */
   indexRows = new Int32Array(0);
 
-  constructor(spec: PoolSpec, policy: Policy) {
+  constructor(spec: PoolSpec, policy: Policy, metrics: PoolMetrics) {
     this.id = spec.id;
+    this.metrics = metrics;
     this.spec = spec;
     this.policy = policy;
   }

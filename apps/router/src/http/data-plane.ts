@@ -112,7 +112,7 @@ export class DataPlane {
       held = read.body.length;
       this.#count(await routeRequest(this.#router, { api, headers: request.headers, body: read.body, client }));
     } catch (error) {
-      metrics.requests.inc({ model: UNKNOWN_MODEL, code: '500', result: 'router-error' });
+      metrics.count(UNKNOWN_MODEL, 500, 'router-error');
       throw error;
     } finally {
       this.#budget.heldBytes -= held;
@@ -143,7 +143,7 @@ export class DataPlane {
   }
 
   #count({ model, code, result }: Ended): void {
-    this.#router.metrics.requests.inc({ model: model ?? UNKNOWN_MODEL, code: String(code), result });
+    this.#router.metrics.count(model ?? UNKNOWN_MODEL, code, result);
   }
 }
 
