@@ -41,6 +41,15 @@ describe('parseEngineSimConfig', () => {
     expect(config('--kv-events-config', '{"enable_kv_cache_events": false}').kvEvents).toBeNull();
   });
 
+  it.each([
+    ['tcp://*:5557', 'tcp://*:5557', true],
+    ['tcp://127.0.0.1:5557', 'tcp://127.0.0.1:5557', false],
+    ['bind:tcp://127.0.0.1:5557', 'tcp://127.0.0.1:5557', true],
+    ['connect:tcp://127.0.0.1:5557', 'tcp://127.0.0.1:5557', false],
+  ])('reads --kv-events %s: who binds is the rule of vLLM unless it is said', (flag, endpoint, bind) => {
+    expect(config('--kv-events', flag).kvEvents).toMatchObject({ endpoint, bind });
+  });
+
   it('collects adapters, and fits the context to a small cache', () => {
     expect(config('--lora', 'a', '--lora', 'b', '--kv-blocks', '101')).toMatchObject({
       loras: ['a', 'b'],
@@ -74,7 +83,6 @@ describe('parseEngineSimConfig', () => {
     expect(errors('--kv-events-config', '{"endpont": "tcp://*:1"}')).toEqual([
       "--kv-events-config: unknown field 'endpont'",
     ]);
-    expect(errors('--kv-events', 'bind:tcp://127.0.0.1:5557')).toHaveLength(1);
     expect(errors('--kv-events-replay', 'tcp://*:1')).toEqual(['--kv-events-replay needs --kv-events']);
     expect(errors('--port')).toEqual(["option '--port <PORT>' argument missing"]);
   });

@@ -6,6 +6,8 @@ import type { EngineProfile, ProfileId } from '@sluice/engine-model';
 /** KV event publishing, in vLLM's terms; rank r adds r to the ports. */
 export interface KvEventsConfig {
   readonly endpoint: string;
+  /** Whether the PUB socket binds there, or connects to a subscriber that does. */
+  readonly bind: boolean;
   readonly replayEndpoint: string | null;
   readonly topic: string;
   readonly bufferSteps: number;
@@ -68,7 +70,7 @@ function command(): Command {
     )
     .option(
       '--kv-events <ENDPOINT>',
-      'publish KV events at this ZeroMQ address; binds when it has a * in it, as vLLM does',
+      'publish KV events at this ZeroMQ address; binds when it has a * in it, as vLLM does, or bind:ADDRESS',
     )
     .option('--kv-events-replay <ENDPOINT>', 'bind the replay socket at this address')
     .option('--kv-events-topic <TOPIC>', 'topic of the KV events', '')
@@ -174,13 +176,11 @@ function parseKvEvents(options: Readonly<Record<string, string | undefined>>, er
     if (options['kvEventsReplay'] !== undefined) errors.push('--kv-events-replay needs --kv-events');
     config = null;
   } else {
-    const endpoint = options['kvEvents'].replace(/^bind:/, '');
-    if (endpoint !== options['kvEvents'] && !publisherBinds(endpoint)) {
-      errors.push(`--kv-events: vLLM binds only with a * in the address (tcp://127.0.0.1:* too), not '${endpoint}'`);
-    }
+    const [, how, endpoint] = /^(bind:|connect:)?(.*)$/.exec(options['kvEvents'])!;
     config = {
       ...KV_DEFAULTS,
-      endpoint,
+      endpoint: endpoint!,
+      bind: how === undefined ? publisherBinds(endpoint!) : how === 'bind:',
       replayEndpoint: options['kvEventsReplay'] ?? null,
       topic: options['kvEventsTopic'] ?? '',
       form: shape,
@@ -220,8 +220,10 @@ function fromVllmJson(json: string, form: 'map' | 'array', errors: string[]): Kv
   const isNullableString = (v: unknown): v is string | null => v === null || typeof v === 'string';
   const enabled = take('enable_kv_cache_events', true, (v) => typeof v === 'boolean', 'true or false');
   const publisher = take<string | null>('publisher', 'zmq', isNullableString, '"zmq" or "null"');
+  const endpoint = take('endpoint', 'tcp://*:5557', isString, 'an address');
   const config: KvEventsConfig = {
-    endpoint: take('endpoint', 'tcp://*:5557', isString, 'an address'),
+    endpoint,
+    bind: publisherBinds(endpoint),
     replayEndpoint: take<string | null>('replay_endpoint', null, isNullableString, 'an address or null'),
     topic: take('topic', '', isString, 'a string'),
     bufferSteps: take('buffer_steps', KV_DEFAULTS.bufferSteps, isCount, 'a positive whole number'),

@@ -112,7 +112,10 @@ export class Simulator implements ServedModels {
     return { object: 'list', data: [entry(model, null), ...loras.map((lora) => entry(lora, model))] };
   }
 
-  /** `GET /kv_event_sources`: where each rank publishes. */
+  /**
+   * `GET /kv_event_sources`: where each rank publishes. A bound address has a `*` as its host: that is how vLLM is told to
+   * bind, and how a subscriber knows that it has to connect.
+   */
   kvEventSources(): object {
     const { kvEvents } = this.config;
     if (kvEvents === null) return {};
@@ -122,7 +125,7 @@ export class Simulator implements ServedModels {
         {
           enable_kv_cache_events: true,
           publisher: 'zmq',
-          endpoint: feed.endpoint,
+          endpoint: kvEvents.bind ? feed.endpoint.replace(/^tcp:\/\/.*:/, 'tcp://*:') : feed.endpoint,
           replay_endpoint: feed.replayEndpoint,
           buffer_steps: kvEvents.bufferSteps,
           hwm: kvEvents.highWaterMark,

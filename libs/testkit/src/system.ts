@@ -86,14 +86,9 @@ export class Sim {
 
   #spawn(): Child {
     const { model, profile, speed, kvBlocks, blockSize, extraArgs } = this.#options;
-    const kvEvents = {
-      enable_kv_cache_events: true,
-      publisher: 'zmq',
-      endpoint: `tcp://*:${this.eventsPort}`,
-      replay_endpoint: `tcp://127.0.0.1:${this.replayPort}`,
-      topic: 'kv-events',
-    };
-    const args = ['--port', String(this.port), '--model', model, '--kv-events-config', JSON.stringify(kvEvents)];
+    const args = ['--port', String(this.port), '--model', model, '--kv-events-topic', 'kv-events'];
+    args.push('--kv-events', `bind:tcp://127.0.0.1:${this.eventsPort}`);
+    args.push('--kv-events-replay', `tcp://127.0.0.1:${this.replayPort}`);
     if (profile !== undefined) args.push('--profile', profile);
     if (speed !== undefined) args.push('--speed', String(speed));
     if (kvBlocks !== undefined) args.push('--kv-blocks', String(kvBlocks));

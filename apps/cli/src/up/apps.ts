@@ -35,22 +35,9 @@ export async function startSimulatedEngines(
   const urls: string[] = [];
   for (let i = 0; i < options.count; i++) {
     const [http, events, replay] = ports.slice(i * 3, i * 3 + 3) as [number, number, number];
-    const kvEvents = {
-      enable_kv_cache_events: true,
-      publisher: 'zmq',
-      endpoint: `tcp://*:${events}`,
-      replay_endpoint: `tcp://127.0.0.1:${replay}`,
-      topic: 'kv-events',
-    };
     const args = ['--port', String(http), '--model', options.model, '--profile', options.profile];
-    args.push(
-      '--speed',
-      String(options.speed),
-      '--seed',
-      String(i + 1),
-      '--kv-events-config',
-      JSON.stringify(kvEvents),
-    );
+    args.push('--speed', String(options.speed), '--seed', String(i + 1), '--kv-events-topic', 'kv-events');
+    args.push('--kv-events', `bind:tcp://127.0.0.1:${events}`, '--kv-events-replay', `tcp://127.0.0.1:${replay}`);
     children.push(startApp(`sim-${i + 1}`, 'engine-sim', args, env, onLine));
     urls.push(`http://127.0.0.1:${http}`);
   }

@@ -31,6 +31,7 @@ export async function openKvEventFeed(
 ): Promise<KvEventFeed> {
   const publisher: KvEventPublisher = await createKvEventPublisher({
     endpoint: endpointOfRank(config.endpoint, rank),
+    bind: config.bind,
     replayEndpoint: config.replayEndpoint === null ? null : endpointOfRank(config.replayEndpoint, rank),
     topic: config.topic,
     bufferSteps: config.bufferSteps,
