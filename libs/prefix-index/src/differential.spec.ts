@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import * as fc from 'fast-check';
@@ -8,6 +8,9 @@ import { createReferenceIndex } from './reference.ts';
 import { chainOf, randomBytes, splice, testRoot } from './testing/prompts.ts';
 import { ALL_TIERS } from './types.ts';
 import type { PrefixIndex } from './types.ts';
+
+// Many random histories: a busy machine may take its time.
+jest.setTimeout(60_000);
 
 const WORKERS = 40; // more than one word of rows
 const ROOTS = [testRoot('one'), testRoot('two')] as const;

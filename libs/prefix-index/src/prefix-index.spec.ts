@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createMatches } from './matches.ts';
@@ -6,6 +6,9 @@ import { createPrefixIndex } from './prefix-index.ts';
 import { createReferenceIndex } from './reference.ts';
 import { chainOf, randomBytes, splice, storeAll, testRoot } from './testing/prompts.ts';
 import { prefixIndexSuite } from './testing/suite.ts';
+
+// Many random histories: a busy machine may take its time.
+jest.setTimeout(60_000);
 
 describe('production index', () => prefixIndexSuite(() => createPrefixIndex()));
 describe('reference index', () => prefixIndexSuite(createReferenceIndex));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createPrefixIndex } from './prefix-index.ts';
@@ -6,6 +6,9 @@ import { ReplicaFollower } from './replica-follower.ts';
 import type { SnapshotReply } from './replica-follower.ts';
 import { EventSource, jsonCodec } from './testing/event-source.ts';
 import { chainOf, randomBytes, testRoot } from './testing/prompts.ts';
+
+// Many random histories: a busy machine may take its time.
+jest.setTimeout(60_000);
 
 const W = workerId('w');
 const rng = seededRng(17);

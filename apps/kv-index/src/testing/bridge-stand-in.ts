@@ -6,12 +6,12 @@ import type { PrefixIndex } from '@sluice/prefix-index';
 import { createReferenceIndex } from '@sluice/prefix-index/testing';
 import type { ChainBlock } from '@sluice/prefix-index/testing';
 
-/** Publishes what a bridge would for one worker, and knows the truth in a plain index. */
+/** Publishes what a bridge would for one worker, and knows the truth: in the plain index unless told otherwise. */
 export class BridgeStandIn {
   /** Row 0 is the worker. */
   readonly truth: PrefixIndex;
   readonly resyncs: string[] = [];
-  epoch: number;
+  epoch = 1000;
   /** Of the next batch. */
   seq = 0;
   readonly #bus: Bus;
@@ -20,12 +20,11 @@ export class BridgeStandIn {
   readonly #writer = new KvBatchWriter();
   readonly #unsubscribe: Unsubscribe;
 
-  constructor(bus: Bus, pool: string, worker: WorkerId, epoch = 1000) {
+  constructor(bus: Bus, pool: string, worker: WorkerId, truth = createReferenceIndex()) {
     this.#bus = bus;
     this.#pool = pool;
     this.#worker = worker;
-    this.epoch = epoch;
-    this.truth = createReferenceIndex();
+    this.truth = truth;
     this.truth.addWorker(worker);
     this.#unsubscribe = bus.subscribe(kvResync, (asked) => {
       if (asked.pool !== pool || (asked.worker !== null && asked.worker !== worker)) return;
