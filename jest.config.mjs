@@ -16,4 +16,6 @@ export default {
   },
   reporters: ['default', 'summary', '<rootDir>/tools/checks/plain-summary-reporter.mjs'],
   maxWorkers: 2,
+  // A safety net for hung specs, generous because two busy cores are what they run on; no expectation.
+  testTimeout: 30_000,
 };

@@ -24,7 +24,11 @@ const partOf = (script) => basename(script, '.bench.ts');
 const scripts = (SUITES[suite] ?? []).filter((script) => only === null || partOf(script) === only);
 if (scripts.length === 0) {
   const parts = (SUITES[suite] ?? []).map(partOf).join(', ');
-  console.error(parts ? `suite ${suite} has the parts ${parts}` : `usage: bench ${Object.keys(SUITES).join('|')} [--smoke] [--suite PART]`);
+  console.error(
+    parts
+      ? `suite ${suite} has the parts ${parts}`
+      : `usage: bench ${Object.keys(SUITES).join('|')} [--smoke] [--suite PART]`,
+  );
   process.exit(2);
 }
 
@@ -32,7 +36,12 @@ const claims = [];
 const data = {};
 for (const script of scripts) {
   const node = ['--conditions=@sluice/source', '--expose-gc', '--no-warnings', join(root, script), ...args];
-  const run = spawnSync(process.execPath, node, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 });
+  const run = spawnSync(process.execPath, node, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 28,
+  });
   if (run.status !== 0) {
     console.error(`${script} ended with ${run.status ?? run.signal}`);
     process.exit(1);
@@ -44,7 +53,11 @@ for (const script of scripts) {
 
 const git = () => {
   try {
-    return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', 'HEAD'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return null;
   }
@@ -62,5 +75,7 @@ const report = {
 mkdirSync(join(root, 'bench-results'), { recursive: true });
 writeFileSync(join(root, 'bench-results', `${suite}.json`), `${JSON.stringify(report, null, 2)}\n`);
 for (const { id, value, unit, met } of claims) {
-  console.log(`${id.padEnd(40)} ${String(value).padStart(12)} ${unit}${met === null ? '' : met ? '  met' : '  NOT MET'}`);
+  console.log(
+    `${id.padEnd(40)} ${String(value).padStart(12)} ${unit}${met === null ? '' : met ? '  met' : '  NOT MET'}`,
+  );
 }

@@ -104,5 +104,5 @@ export function main(options: { readonly smoke: boolean }): BenchClaim[] {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  for (const claim of main({ smoke: process.argv.includes('--smoke') })) console.log(JSON.stringify(claim));
+  console.log(JSON.stringify({ suite: 'index', claims: main({ smoke: process.argv.includes('--smoke') }) }));
 }
