@@ -1,4 +1,5 @@
-import type { StepParameters } from '@sluice/model';
+import { STEP_PROFILE_IDS, STEP_PROFILES } from '@sluice/model';
+import type { StepParameters, StepProfileId } from '@sluice/model';
 
 /** Constants of one model on one hardware configuration. */
 export interface EngineProfile {
@@ -19,30 +20,10 @@ export interface EngineProfile {
 /** vLLM's defaults of an API server on an H100. */
 const SERVER = { blockSize: 16, maxBatchTokens: 8192, maxSeqs: 1024 } as const;
 
-/**
- * Time in front of the engine (HTTP, template, tokenizer): BLIS fits 15.6 ms at its base; the slope is what remains of
- * the time to first token that llm-d publishes for prompts that are wholly cached (0.12 to 0.15 s at 7,200 tokens).
- */
-const API = { apiBaseMs: 15, apiPerTokenMs: 0.012 } as const;
-
 const LLAMA_8B: EngineProfile = {
   id: 'llama-3.1-8b-h100',
   title: 'Llama-3.1-8B, BF16, one H100',
-  step: {
-    // BLIS: 32.1 us a layer and 0.126 ms a step; 32 layers
-    t0Ms: 1.2,
-    // 14.96 GiB of weights at 0.81 of 3.35 TB/s; Vidur measures a floor of 5.5 ms for 7B
-    twMs: 5.9,
-    // Vidur's H100 GEMMs: 19.8 to 20.5 us for 7B, scaled to 8B's parameters
-    aMsPerToken: 0.024,
-    // llm-d's prefill fit, 2 x 443 ps for Qwen3-32B on two GPUs, scaled by layers x heads
-    kAttMs: 0.55e-6,
-    // 131,072 B of KV a token at 0.85 of 3.35 TB/s
-    kKvMs: 0.046e-3,
-    // BLIS: 4.4 us a sequence
-    kSeqMs: 0.005,
-    ...API,
-  },
+  step: STEP_PROFILES['llama-3.1-8b-h100'],
   // (80 GiB x 0.9 - 14.96 weights - 5.5 - 0.15) / 131,072 B, in whole blocks of 16
   kvTokens: 420_976,
   ...SERVER,
@@ -51,20 +32,7 @@ const LLAMA_8B: EngineProfile = {
 const QWEN3_32B: EngineProfile = {
   id: 'qwen3-32b-tp2-h100',
   title: 'Qwen3-32B, BF16, tensor parallel over two H100',
-  step: {
-    // BLIS, 64 layers
-    t0Ms: 2.2,
-    // half of 61 GiB a GPU at 0.8 of 3.35 TB/s; Vidur measures 13.3 ms for CodeLlama-34B TP2, t0 included
-    twMs: 12.3,
-    // Vidur's GEMMs for CodeLlama-34B TP2, 50.5 to 51.8 us, and an all-reduce over two GPUs
-    aMsPerToken: 0.053,
-    // 2 x 443 ps: llm-d's published fit T(P) = 42.5 us P + 443 ps P^2
-    kAttMs: 0.88e-6,
-    // 262,144 B of KV a token over two GPUs at 0.85 of 3.35 TB/s
-    kKvMs: 0.046e-3,
-    kSeqMs: 0.005,
-    ...API,
-  },
+  step: STEP_PROFILES['qwen3-32b-tp2-h100'],
   // published by llm-d (312k by the memory formula)
   kvTokens: 307_328,
   ...SERVER,
@@ -73,28 +41,15 @@ const QWEN3_32B: EngineProfile = {
 const LLAMA_70B: EngineProfile = {
   id: 'llama-3.1-70b-tp4-h100',
   title: 'Llama-3.1-70B, BF16, tensor parallel over four H100',
-  step: {
-    // BLIS, 80 layers
-    t0Ms: 2.7,
-    // a quarter of 131 GiB a GPU at 0.79 of 3.35 TB/s; Vidur measures 15.0 ms, t0 included
-    twMs: 13.3,
-    // Vidur's GEMMs for 70B TP4, 54 to 58 us, and an all-reduce over four GPUs (+12.4 us)
-    aMsPerToken: 0.066,
-    // llm-d's fit scaled by layers x heads / GPUs
-    kAttMs: 0.55e-6,
-    // 327,680 B of KV a token over four GPUs at 0.85 of 3.35 TB/s
-    kKvMs: 0.0287e-3,
-    kSeqMs: 0.005,
-    ...API,
-  },
+  step: STEP_PROFILES['llama-3.1-70b-tp4-h100'],
   // published by llm-d (487k by the memory formula)
   kvTokens: 461_376,
   ...SERVER,
 };
 
 /** Ids of the profiles shipped. */
-export const PROFILE_IDS = ['llama-3.1-8b-h100', 'qwen3-32b-tp2-h100', 'llama-3.1-70b-tp4-h100'] as const;
-export type ProfileId = (typeof PROFILE_IDS)[number];
+export const PROFILE_IDS = STEP_PROFILE_IDS;
+export type ProfileId = StepProfileId;
 
 /** The profiles shipped; published throughputs are reproduced to about 10 to 25 % when saturated. */
 export const PROFILES: Readonly<Record<ProfileId, EngineProfile>> = {

@@ -8,3 +8,5 @@ export { rootKey, spanKey } from './span-key.ts';
 export type { PrefixRoot } from './span-key.ts';
 export type { Candidates, FleetColumns, RequestColumns, RouteQuery, Signal } from './candidates.ts';
 export type { StepParameters } from './step-parameters.ts';
+export { API_TIME, STEP_PROFILE_IDS, STEP_PROFILES } from './step-profiles.ts';
+export type { StepProfileId } from './step-profiles.ts';
