@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest } from './testing/raw-http.ts';
 import type { RawAnswer } from './testing/raw-http.ts';
 import { closeSimulators, simulatorWith } from './testing/simulators.ts';
-import type { RunningSimulator } from './simulator.ts';
+import type { RunningSimulator } from './start-simulator.ts';
 
 interface Case {
   name: string;

@@ -5,7 +5,7 @@ import type { EngineKvBatch, EngineKvEvent } from '@sluice/engine-wire';
 import { Dealer, Subscriber } from 'zeromq';
 import { rawRequest } from './testing/raw-http.ts';
 import { closeSimulators, simulatorWith, until } from './testing/simulators.ts';
-import type { RunningSimulator } from './simulator.ts';
+import type { RunningSimulator } from './start-simulator.ts';
 
 const hex = (frames: string[]): Buffer[] => frames.map((frame) => Buffer.from(frame, 'hex'));
 const capture = JSON.parse(readFileSync(new URL('../testdata/kv-events.json', import.meta.url), 'utf8')) as {

@@ -1,5 +1,5 @@
 import { parseEngineSimConfig } from './config.ts';
-import { startSimulator } from './simulator.ts';
+import { startSimulator } from './start-simulator.ts';
 
 const result = parseEngineSimConfig(process.argv.slice(2));
 if (result.kind !== 'config') {

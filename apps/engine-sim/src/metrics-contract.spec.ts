@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseEngineMetrics } from '@sluice/engine-wire';
 import { rawRequest } from './testing/raw-http.ts';
 import { closeSimulators, simulatorWith, until } from './testing/simulators.ts';
-import type { RunningSimulator } from './simulator.ts';
+import type { RunningSimulator } from './start-simulator.ts';
 
 interface Family {
   help: string;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rawRequest } from './testing/raw-http.ts';
 import type { RawAnswer } from './testing/raw-http.ts';
 import { closeSimulators, simulatorWith, until } from './testing/simulators.ts';
-import type { RunningSimulator } from './simulator.ts';
+import type { RunningSimulator } from './start-simulator.ts';
 
 interface Whole {
   choices: { text: string; finish_reason: string; stop_reason: string | null; token_ids: number[] | null }[];

@@ -1,5 +1,6 @@
-import type { Policy, PolicyId } from './policy.ts';
-import { POLICY_IDS } from './policy.ts';
+import type { Policy } from './policy.ts';
+import { POLICY_IDS } from './policy-id.ts';
+import type { PolicyId } from './policy-id.ts';
 import { EXPECTED_LATENCY_DEFAULTS, expectedLatency } from './policies/expected-latency.ts';
 import type { ExpectedLatencyOptions } from './policies/expected-latency.ts';
 import { leastRequest, powerOfTwoChoices, random, roundRobin } from './policies/simple.ts';

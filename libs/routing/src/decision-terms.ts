@@ -1,4 +1,4 @@
-import type { PolicyId } from './policy.ts';
+import type { PolicyId } from './policy-id.ts';
 
 /**
  * Why a decision fell as it did: per row the policy's named terms and their sum. One is made per pool and written again

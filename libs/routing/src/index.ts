@@ -1,5 +1,7 @@
-export { checkSignals, POLICY_IDS } from './policy.ts';
-export type { Choice, Policy, PolicyId } from './policy.ts';
+export { checkSignals } from './policy.ts';
+export { POLICY_IDS } from './policy-id.ts';
+export type { PolicyId } from './policy-id.ts';
+export type { Choice, Policy } from './policy.ts';
 export { createPolicy } from './create-policy.ts';
 export type { PolicyOptions, PolicyResult } from './create-policy.ts';
 export { EXPECTED_LATENCY_DEFAULTS } from './policies/expected-latency.ts';

@@ -1,17 +1,6 @@
 import type { Candidates, Rng, RouteQuery, Signal } from '@sluice/model';
 import type { DecisionTerms } from './decision-terms.ts';
-
-/** Every policy that {@link createPolicy} makes, the default first. */
-export const POLICY_IDS = [
-  'expected-latency',
-  'round-robin',
-  'random',
-  'least-request',
-  'p2c',
-  'token-load',
-  'weighted-3-2-2',
-] as const;
-export type PolicyId = (typeof POLICY_IDS)[number];
+import type { PolicyId } from './policy-id.ts';
 
 /** A picked row is valid until workers are added to or removed from the table. */
 export type Choice =

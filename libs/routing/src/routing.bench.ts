@@ -11,7 +11,7 @@ import { seededRng } from '@sluice/numerics';
 import { createPolicy } from './create-policy.ts';
 import { createDecisionTerms } from './decision-terms.ts';
 import { createLedger } from './ledger.ts';
-import { POLICY_IDS } from './policy.ts';
+import { POLICY_IDS } from './policy-id.ts';
 import { pool, predictAll, QUERY } from './testing/pool.ts';
 
 const smoke = process.argv.includes('--smoke');

@@ -1,6 +1,6 @@
 import { parseEngineSimConfig } from '../config.ts';
-import { startSimulator } from '../simulator.ts';
-import type { RunningSimulator } from '../simulator.ts';
+import { startSimulator } from '../start-simulator.ts';
+import type { RunningSimulator } from '../start-simulator.ts';
 
 const running = new Set<RunningSimulator>();
 

@@ -5,7 +5,7 @@ import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
 import { loadPromptKit } from '@sluice/prompt';
 import type { PromptKit } from '@sluice/prompt';
 import fc from 'fast-check';
-import { OWN_TOKENIZER_DIR } from '../simulator.ts';
+import { OWN_TOKENIZER_DIR } from '../start-simulator.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

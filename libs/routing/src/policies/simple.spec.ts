@@ -4,8 +4,10 @@ import { createPolicy } from '../create-policy.ts';
 import { createDecisionTerms } from '../decision-terms.ts';
 import type { FleetTable } from '../fleet-table.ts';
 import { createLedger } from '../ledger.ts';
-import { checkSignals, POLICY_IDS } from '../policy.ts';
-import type { Policy, PolicyId } from '../policy.ts';
+import { checkSignals } from '../policy.ts';
+import { POLICY_IDS } from '../policy-id.ts';
+import type { PolicyId } from '../policy-id.ts';
+import type { Policy } from '../policy.ts';
 import { pool, predictAll, QUERY } from '../testing/pool.ts';
 
 function make(id: PolicyId): Policy {
