@@ -42,6 +42,19 @@ async function cpuSeconds(pids: readonly number[]): Promise<number> {
   return ticks / TICKS_PER_SECOND;
 }
 
+async function startAsUser(port: number): Promise<Child> {
+  const ports = { SLUICE_PORT: String(port), SLUICE_ADMIN_PORT: String(await freePort()) };
+  const child = new Child({
+    name: 'npm start',
+    command: 'npm',
+    args: ['start'],
+    cwd: repoRoot,
+    env: { ...env, ...ports },
+  });
+  await child.waitForLine(/^ready /, 60_000);
+  return child;
+}
+
 describe('npm start, as a new user', () => {
   let start: Child;
   let client: OpenAI;
@@ -51,16 +64,8 @@ describe('npm start, as a new user', () => {
 
   beforeAll(async () => {
     port = await freePort();
-    const adminPort = await freePort();
     startedMs = performance.now();
-    start = new Child({
-      name: 'npm start',
-      command: 'npm',
-      args: ['start'],
-      cwd: repoRoot,
-      env: { ...env, SLUICE_PORT: String(port), SLUICE_ADMIN_PORT: String(adminPort) },
-    });
-    await start.waitForLine(/^ready /, 60_000);
+    start = await startAsUser(port);
     client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: 'none', maxRetries: 0 });
   }, 90_000);
 
@@ -153,6 +158,16 @@ describe('npm start, as a new user', () => {
     expect(share).toBeLessThan(0.05);
   }, 60_000);
 
+  /** Resolves when none of the processes is left. */
+  const untilGone = (pids: readonly number[]): Promise<unknown> =>
+    waitFor('no process left', 5000, async () => {
+      for (const pid of pids) {
+        const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+        if (stat !== null && !stat.includes(') Z ')) return false;
+      }
+      return true;
+    });
+
   it('Ctrl-C leaves no process behind', async () => {
     if (process.platform !== 'linux') return;
     const pids = await family(start.pid!);
@@ -160,12 +175,15 @@ describe('npm start, as a new user', () => {
     // A terminal sends SIGINT to the whole foreground group: npm, its shell and the command line.
     process.kill(-start.pid!, 'SIGINT');
     await start.exited;
-    await waitFor('no process left', 5000, async () => {
-      for (const pid of pids) {
-        const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-        if (stat !== null && !stat.includes(') Z ')) return false;
-      }
-      return true;
-    });
+    await untilGone(pids);
   }, 40_000);
+
+  it('nor does a command line that is killed outright', async () => {
+    if (process.platform !== 'linux') return;
+    const killed = await startAsUser(await freePort());
+    const pids = await family(killed.pid!);
+    for (const pid of pids.slice(0, 3)) process.kill(pid, 'SIGKILL'); // npm, its shell, the command line
+    await killed.exited;
+    await untilGone(pids);
+  }, 90_000);
 });

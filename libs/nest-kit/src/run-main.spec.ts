@@ -42,6 +42,21 @@ describe('runMain', () => {
     expect(host.exits).toEqual([1]);
   });
 
+  it('ends with its supervisor, and lets a drain go on that a signal began', async () => {
+    const orphan = new FakeProcess();
+    await runMain('router', async () => service(async () => undefined), orphan);
+    orphan.emit('disconnect');
+    await turn();
+    expect(orphan.exits).toEqual([0]);
+
+    const draining = new FakeProcess();
+    await runMain('router', async () => service(() => new Promise(() => undefined)), draining);
+    draining.emit('SIGTERM');
+    draining.emit('disconnect');
+    await turn();
+    expect(draining.exits).toEqual([]);
+  });
+
   it('obeys a signal that comes during the start', async () => {
     const host = new FakeProcess();
     const ready = deferred();

@@ -3,7 +3,7 @@ import type { RunningService } from './service.ts';
 
 /** The process as {@link runMain} uses it; given by specs. */
 export interface ProcessHandle {
-  on(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+  on(event: 'SIGTERM' | 'SIGINT' | 'disconnect', listener: () => void): unknown;
   exit(code: number): void;
   readonly stderr: { write(text: string): unknown };
 }
@@ -40,6 +40,9 @@ export async function runMain(
   };
   host.on('SIGTERM', stop);
   host.on('SIGINT', stop);
+  host.on('disconnect', () => {
+    if (!stopping) stop();
+  });
   try {
     running = await start();
   } catch (error) {

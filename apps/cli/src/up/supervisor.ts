@@ -10,6 +10,7 @@ export class Supervisor {
   readonly #children: { child: Child; kind: ChildKind }[] = [];
   readonly #stopped: Promise<number>;
   #stop: (code: number) => void = () => {};
+  #started = false;
   stopping = false;
 
   constructor(print: (line: string) => void, verbose: boolean) {
@@ -30,7 +31,8 @@ export class Supervisor {
   add(child: Child, kind: ChildKind): void {
     this.#children.push({ child, kind });
     void child.exited.then(({ code, signal }) => {
-      if (this.stopping) return;
+      // While things start, whoever waits for the child says how it ended.
+      if (this.stopping || !this.#started) return;
       const how = signal === null ? `code ${code}` : signal;
       this.#print(
         `[${child.name}] ended (${how})${kind === 'service' ? `:\n${child.outputTail}` : ', the others go on'}`,
@@ -58,6 +60,10 @@ export class Supervisor {
 
   /** Resolves with the exit code when a signal or the end of a service stops the system. */
   untilStopped(): Promise<number> {
+    this.#started = true;
+    const ended = this.#children.find(({ child, kind }) => kind === 'service' && child.exit !== null);
+    if (ended !== undefined)
+      throw new Error(`${ended.child.name} ended right after its start:\n${ended.child.outputTail}`);
     return this.#stopped;
   }
 

@@ -99,19 +99,17 @@ export class VllmEngine {
     await run(join(this.#kit.scripts, 'stop.sh'), [this.#kit.installation, this.#name]).catch(() => undefined);
   }
 
-  /** Forgets every cached block; the engine says so in its events with its next step. */
+  /** Forgets every cached block, and takes a step, with which the engine announces it in its events. */
   async resetPrefixCache(): Promise<void> {
-    const response = await fetch(`${this.url}/reset_prefix_cache`, { method: 'POST' });
-    if (!response.ok) throw new Error(`${this.id}: reset_prefix_cache answered ${response.status}`);
+    const reset = await fetch(`${this.url}/reset_prefix_cache`, { method: 'POST' });
+    if (!reset.ok) throw new Error(`${this.id}: reset_prefix_cache answered ${reset.status}`);
+    const step = await this.#post('/v1/completions', { model: MODEL, prompt: 'x', max_tokens: 1 });
+    if (!step.ok) throw new Error(`${this.id}: the step after the reset answered ${step.status}`);
   }
 
   /** Token ids that the engine makes of a chat. */
   async tokenize(body: Readonly<Record<string, unknown>>): Promise<number[]> {
-    const response = await fetch(`${this.url}/tokenize`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model: MODEL, ...body }),
-    });
+    const response = await this.#post('/tokenize', { model: MODEL, ...body });
     const answer = (await response.json()) as { tokens?: number[] };
     if (answer.tokens === undefined) throw new Error(`${this.id}: tokenize answered ${JSON.stringify(answer)}`);
     return answer.tokens;
@@ -120,5 +118,13 @@ export class VllmEngine {
   async version(): Promise<string> {
     const { version } = (await (await fetch(`${this.url}/version`)).json()) as { version: string };
     return version;
+  }
+
+  #post(path: string, body: object): Promise<Response> {
+    return fetch(this.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
   }
 }

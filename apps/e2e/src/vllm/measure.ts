@@ -10,6 +10,8 @@ export const POOL = 'tiny';
 export interface Sample {
   readonly index: number;
   readonly worker: string;
+  /** When the router decided, milliseconds since the Unix epoch. */
+  readonly decidedAtMs: number;
   readonly complete: boolean;
   readonly promptTokens: number;
   readonly cachedTokens: number;
@@ -20,19 +22,29 @@ export interface Sample {
 }
 
 interface Decision {
+  readonly atMs: number;
   readonly worker: string;
   readonly promptBytes: number;
   readonly exactPrompt: boolean;
   readonly candidates: readonly { readonly worker: string; readonly cachedTokens: number }[];
 }
 
-/** Sends chats, `concurrency` at a time, every second one as a stream; in the order of `chats`. */
-export async function sendAll(sluice: Sluice, chats: readonly ChatBody[], concurrency: number): Promise<Sample[]> {
+/**
+ * Sends chats, `concurrency` at a time, every second one as a stream; in the order of `chats`. Each of the senders
+ * pauses for `thinkMs` after an answer.
+ */
+export async function sendAll(
+  sluice: Sluice,
+  chats: readonly ChatBody[],
+  concurrency: number,
+  thinkMs = 0,
+): Promise<Sample[]> {
   const samples: Sample[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < chats.length; index = next++) {
       samples[index] = await send(sluice, chats[index]!, index);
+      if (thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, thinkMs));
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
@@ -56,6 +68,7 @@ async function send(sluice: Sluice, chat: ChatBody, index: number): Promise<Samp
   return {
     index,
     worker: decision.worker,
+    decidedAtMs: decision.atMs,
     complete: answer.complete && isFinished(answer, stream),
     promptTokens: answer.usage?.prompt_tokens ?? NaN,
     cachedTokens: answer.usage?.prompt_tokens_details?.cached_tokens ?? 0,

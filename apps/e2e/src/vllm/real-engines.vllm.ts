@@ -19,7 +19,7 @@ const REQUESTS = 300;
 const CONCURRENCY = 8;
 const BLOCK_TOKENS = 32;
 /** Per engine: half of the system prompts fit with their conversations, all of them do not. */
-const CACHE_TOKENS = 8192;
+const CACHE_TOKENS = 10_240;
 
 describe('the multi-process system in front of two real vLLM engines', () => {
   const chats = sharedPrefixChats(20261123, REQUESTS);

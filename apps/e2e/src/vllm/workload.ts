@@ -3,7 +3,7 @@ import { syntheticText } from '@sluice/testkit';
 import { type ChatBody, randomTool, randomToolTurn } from './chats.ts';
 
 /** How many applications share the engines: more system prompts than one engine's cache holds, fewer than two hold. */
-const APPLICATIONS = 12;
+const APPLICATIONS = 16;
 const SYSTEM_TOKENS = 600;
 const MOST_TURNS = 4;
 
