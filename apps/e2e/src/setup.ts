@@ -16,6 +16,7 @@ export async function missingPrograms(...programs: ServerProgram[]): Promise<str
 }
 
 export const MODEL = 'sim';
+export const POOL = 'sim';
 
 /** `count` simulated engines of one kind, started together. */
 export const startSims = (count: number, options: Omit<SimOptions, 'name' | 'model'> = {}): Promise<Sim[]> =>
@@ -25,7 +26,7 @@ export const startSims = (count: number, options: Omit<SimOptions, 'name' | 'mod
 
 /** A fleet of one pool over the given engines. */
 export const poolOf = (sims: readonly Sim[], tokenizer: string | null = simTokenizer): object => ({
-  id: 'sim',
+  id: POOL,
   models: [MODEL],
   tokenizer,
   engines: sims.map((sim) => sim.entry),

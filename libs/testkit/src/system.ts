@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { KvEventSource } from '@sluice/model';
 import { Child, freePort, freePorts } from '@sluice/process';
 
 export const repoRoot = fileURLToPath(new URL('../../..', import.meta.url));
@@ -47,15 +48,16 @@ export class Sim {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Where its KV events are, as a subscriber sees them. */
+  get kvEvents(): KvEventSource {
+    const [endpoint, replayEndpoint] = [this.eventsPort, this.replayPort].map((port) => `tcp://127.0.0.1:${port}`);
+    return { mode: 'connect', endpoint: endpoint!, replayEndpoint: replayEndpoint!, topic: 'kv-events' };
+  }
+
   /** Its entry in a fleet file. */
   get entry(): object {
-    const kvEvents = {
-      mode: 'connect',
-      endpoint: `tcp://127.0.0.1:${this.eventsPort}`,
-      replay: `tcp://127.0.0.1:${this.replayPort}`,
-      topic: 'kv-events',
-    };
-    return { id: this.name, url: this.url, kvEvents };
+    const { mode, endpoint, replayEndpoint, topic } = this.kvEvents;
+    return { id: this.name, url: this.url, kvEvents: { mode, endpoint, replay: replayEndpoint, topic } };
   }
 
   /** SIGKILL; resolves when the process is gone. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
 import { env, missingPrograms } from '../setup.ts';
+import { EventClock } from './event-clock.ts';
 import { MODEL, openKit, type Kit, VllmEngine } from './kit.ts';
 import {
   checkIndex,
@@ -18,6 +19,8 @@ import { sharedPrefixChats } from './workload.ts';
 const REQUESTS = 300;
 const CONCURRENCY = 8;
 const BLOCK_TOKENS = 32;
+/** Pause between two requests of the client that sends one at a time: events may be on their way for that long. */
+const THINK_MS = 150;
 /** Per engine: half of the system prompts fit with their conversations, all of them do not. */
 const CACHE_TOKENS = 10_240;
 
@@ -37,7 +40,10 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     });
     expect(response.status).toBe(200);
   };
-  const resetCaches = () => Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+  const resetCaches = async (): Promise<void> => {
+    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+    await checkIndex(sluice, engines, kit);
+  };
   const indexLine = (checks: readonly IndexCheck[]): string =>
     checks.map(({ worker, blocks, tookMs }) => `${worker} ${blocks} blocks (after ${tookMs.toFixed(0)} ms)`).join(', ');
 
@@ -66,8 +72,10 @@ describe('the multi-process system in front of two real vLLM engines', () => {
   }, 300_000);
 
   it('serves and predicts them one at a time, and eight at a time', async () => {
-    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
-    const sequential = await sendAll(sluice, chats, 1);
+    await resetCaches();
+    const clock = new EventClock(engines);
+    const sequential = await sendAll(sluice, chats, 1, THINK_MS);
+    await clock.close();
     const afterSequential = await checkIndex(sluice, engines, kit);
     const concurrent = await sendAll(sluice, chats, CONCURRENCY);
     const afterConcurrent = await checkIndex(sluice, engines, kit);
@@ -89,9 +97,14 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     report.add(
       'Predicted cached tokens against `usage.prompt_tokens_details.cached_tokens`',
       `one at a time: equal in ${share(wrong.length)}`,
-      ...wrong.map(
-        ({ sample, by }) => `request ${sample.index} on ${sample.worker}: ${by} tokens (of ${sample.promptTokens})`,
-      ),
+      ...wrong.map(({ sample, by }) => {
+        const { batches, longestDelayMs } = clock.underWay(sample.worker, sample.decidedAtMs);
+        const why =
+          batches > 0
+            ? `${batches} batches of events under way, for up to ${longestDelayMs.toFixed(0)} ms`
+            : 'unexplained';
+        return `request ${sample.index} on ${sample.worker}: ${by} of ${sample.promptTokens} tokens; ${why}`;
+      }),
       `eight at a time: equal in ${share(wrongConcurrent.length)}, within a block in ${share(wrongConcurrent.filter(({ by }) => Math.abs(by) > BLOCK_TOKENS).length)}`,
     );
     expect([...sequential, ...concurrent].filter((one) => !one.complete)).toEqual([]);
@@ -103,7 +116,7 @@ describe('the multi-process system in front of two real vLLM engines', () => {
   it('reuses at least 1.5 times what round-robin does', async () => {
     await setPolicy('round-robin');
     await resetCaches();
-    const sequential = await sendAll(sluice, chats, 1);
+    const sequential = await sendAll(sluice, chats, 1, THINK_MS);
     const concurrent = await sendAll(sluice, chats, CONCURRENCY);
     await setPolicy('expected-latency');
     const cached = (samples: readonly Sample[]): number => sum(samples, (one) => one.cachedTokens);

@@ -1,0 +1,198 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Child, freePort, startNats, startRedis } from '@sluice/process';
+import { post, repoRoot, type Sim, syntheticText, waitFor } from '@sluice/testkit';
+import { type AdminReader, positions, untilIndexIsRight, untilRouterFollows } from './index-checks.ts';
+import { Load } from './load.ts';
+import { env, missingPrograms, MODEL, poolOf, startSims, stopSims } from './setup.ts';
+
+const SERVICES = ['latency-predictor', 'kv-index', 'event-bridge', 'router'] as const;
+type Service = (typeof SERVICES)[number];
+
+/** Every service started by its own entry point and environment, as a container would start it, and restartable. */
+class Services implements AdminReader {
+  readonly dataUrl: string;
+  readonly children = new Map<Service, Child>();
+  readonly #ports: ReadonlyMap<Service, number>;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(ports: ReadonlyMap<Service, number>, dataPort: number, common: Record<string, string>) {
+    this.#ports = ports;
+    this.dataUrl = `http://127.0.0.1:${dataPort}`;
+    this.#env = { ...env, SLUICE_LOG_LEVEL: 'warn', ROUTER_PORT: String(dataPort), ...common };
+  }
+
+  async start(service: Service): Promise<void> {
+    const port = this.#ports.get(service)!;
+    const child = new Child({
+      name: service,
+      command: process.execPath,
+      args: ['--enable-source-maps', join(repoRoot, 'apps', service, 'dist/main.js')],
+      env: { ...this.#env, [`${service.replace('-', '_').toUpperCase()}_ADMIN_PORT`]: String(port) },
+    });
+    this.children.set(service, child);
+    await waitFor(`${service} ready`, 20_000, async () => {
+      if (child.exit !== null) throw new Error(`${service} ended:\n${child.outputTail}`);
+      return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+    });
+  }
+
+  async kill(service: Service): Promise<void> {
+    const child = this.children.get(service)!;
+    child.signal('SIGKILL');
+    await child.exited;
+  }
+
+  async getAdmin<T>(service: string, path: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.#ports.get(service as Service)}${path}`);
+    if (!response.ok) throw new Error(`GET ${service}${path}: ${response.status}`);
+    return (await response.json()) as T;
+  }
+
+  async stop(): Promise<void> {
+    for (const service of [...SERVICES].reverse()) await this.children.get(service)?.stop();
+  }
+}
+
+describe('services restarted one at a time', () => {
+  let skip: string | null = null;
+  let sims: Sim[] = [];
+  let services: Services;
+  let servers: Child[] = [];
+  let folder = '';
+
+  beforeAll(async () => {
+    skip = await missingPrograms('nats-server', 'redis-server');
+    if (skip !== null) return;
+    folder = await mkdtemp(join(tmpdir(), 'sluice-e2e-'));
+    const [nats, redis, data] = [await freePort(), await freePort(), await freePort()];
+    servers = [
+      await startNats({ port: nats, dataDir: join(folder, 'nats'), env }),
+      await startRedis({ port: redis, dataDir: join(folder, 'redis'), env }),
+    ];
+    sims = await startSims(3, { profile: 'llama-3.1-8b-h100', speed: 2, kvBlocks: 4000 });
+    const fleet = join(folder, 'fleet.json');
+    await writeFile(fleet, JSON.stringify({ version: 1, pools: [poolOf(sims)] }));
+    const ports = new Map<Service, number>();
+    for (const service of SERVICES) ports.set(service, await freePort());
+    services = new Services(ports, data, {
+      SLUICE_FLEET: fleet,
+      SLUICE_NATS_URL: `nats://127.0.0.1:${nats}`,
+      SLUICE_REDIS_URL: `redis://127.0.0.1:${redis}`,
+    });
+    for (const service of SERVICES) await services.start(service);
+    const warmUp = new Load(services.dataUrl, 12);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await warmUp.stop();
+    expect(warmUp.broken).toEqual([]);
+    await untilIndexIsRight(services, sims, 5000);
+  }, 120_000);
+
+  afterAll(async () => {
+    if (skip !== null) {
+      console.log(`skipped: ${skip}`);
+      return;
+    }
+    await services?.stop();
+    await stopSims(sims);
+    await Promise.all(servers.map((server) => server.stop()));
+    await rm(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  const under = async (load: Load, act: () => Promise<void>): Promise<void> => {
+    await act();
+    await load.stop();
+    expect(load.answers.length).toBeGreaterThan(5);
+    expect(load.broken).toEqual([]);
+  };
+
+  it('kv-index starts warm: where it was, without asking for anything again', async () => {
+    if (skip !== null) return;
+    const before = await positions(services, 'kv-index');
+    await new Promise((resolve) => setTimeout(resolve, 500)); // its write-behind
+    await services.kill('kv-index');
+    await services.start('kv-index');
+    await untilIndexIsRight(services, sims, 5000);
+    expect(await positions(services, 'kv-index')).toEqual(before);
+  }, 60_000);
+
+  it('kv-index away under load: every request is served, and it catches up', async () => {
+    if (skip !== null) return;
+    await under(new Load(services.dataUrl, 10), async () => {
+      await services.kill('kv-index');
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await services.start('kv-index');
+    });
+    await untilIndexIsRight(services, sims, 5000);
+    await untilRouterFollows(services, 5000);
+  }, 60_000);
+
+  it('event-bridge away under load: every request is served, and its replay repairs the index', async () => {
+    if (skip !== null) return;
+    await under(new Load(services.dataUrl, 10), async () => {
+      await services.kill('event-bridge');
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await services.start('event-bridge');
+    });
+    await untilIndexIsRight(services, sims, 5000);
+    await untilRouterFollows(services, 5000);
+  }, 60_000);
+
+  it('latency-predictor away under load: every request is served, and what it learned survives', async () => {
+    if (skip !== null) return;
+    const samples = async (): Promise<number> =>
+      (await services.getAdmin<{ variants: { samples: number }[] }>('latency-predictor', '/variants')).variants[0]
+        ?.samples ?? 0;
+    const { value: before } = await waitFor('something learned', 5000, samples);
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // its write-behind
+    await under(new Load(services.dataUrl, 10), async () => {
+      await services.kill('latency-predictor');
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await services.start('latency-predictor');
+    });
+    expect(await samples()).toBeGreaterThanOrEqual(before);
+  }, 60_000);
+
+  it('a new router knows at once what the old one knew', async () => {
+    if (skip !== null) return;
+    await services.kill('router');
+    await services.start('router');
+    await untilRouterFollows(services, 5000);
+    const answer = await post(`${services.dataUrl}/v1/chat/completions`, {
+      model: MODEL,
+      max_tokens: 2,
+      messages: [
+        { role: 'system', content: syntheticText(2000, 600) },
+        { role: 'user', content: 'and now?' },
+      ],
+    });
+    expect(answer.usage?.prompt_tokens_details?.cached_tokens).toBeGreaterThan(500);
+  }, 60_000);
+
+  it('SIGTERM lets a router finish its streams, takes no new ones, and ends with 0', async () => {
+    if (skip !== null) return;
+    const streaming = post(`${services.dataUrl}/v1/chat/completions`, {
+      model: MODEL,
+      stream: true,
+      max_tokens: 300,
+      ignore_eos: true,
+      messages: [{ role: 'user', content: 'a long answer, please' }],
+    });
+    await waitFor('stream in flight', 5000, async () => {
+      const { workers } = await services.getAdmin<{ workers: { inflightRequests: number }[] }>('router', '/workers');
+      return workers.some((worker) => worker.inflightRequests > 0);
+    });
+    const router = services.children.get('router')!;
+    router.signal('SIGTERM');
+    await waitFor(
+      'new requests refused',
+      3000,
+      async () => (await post(`${services.dataUrl}/v1/models`, {})).status === 0,
+    );
+    const answer = await streaming;
+    expect(answer.complete).toBe(true);
+    expect(await router.exited).toEqual({ code: 0, signal: null });
+  }, 60_000);
+});
