@@ -26,6 +26,7 @@ import { NatsAppender } from './nats-appender.ts';
 import { NatsConsumer } from './nats-consumer.ts';
 import { NatsLink } from './nats-link.ts';
 import type { StreamLimits } from './nats-stream.ts';
+import { PublishQueue } from './publish-queue.ts';
 
 export interface NatsBusOptions {
   /** `nats://[user:password@]host:port`; several are tried in turn. */
@@ -71,6 +72,7 @@ class NatsBus implements Bus {
   readonly #dropListeners = new Set<DropListener>();
   readonly #stateListeners = new Set<(state: BusState) => void>();
   readonly #encoder = new TextEncoder();
+  readonly #publishes = new PublishQueue((subject, payload) => this.#publishNow(subject, payload));
   #link: NatsLink | null = null;
   #nc: NatsConnection | null = null;
   #draining = false;
@@ -116,12 +118,24 @@ class NatsBus implements Bus {
   publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void {
     try {
       if (this.#nc && !this.#draining) {
-        this.#nc.publish(subject.name, this.#encoder.encode(JSON.stringify(payload)));
-        this.counters.published++;
+        this.#publishes.add(subject.name, Buffer.from(JSON.stringify(payload)));
         return;
       }
     } catch (error) {
       this.#logger.warn(`cannot publish ${subject.name}: ${errorText(error)}`);
+    }
+    this.counters.publishDropped++;
+  }
+
+  #publishNow(subject: string, payload: Uint8Array): void {
+    try {
+      if (this.#nc) {
+        this.#nc.publish(subject, payload);
+        this.counters.published++;
+        return;
+      }
+    } catch (error) {
+      this.#logger.warn(`cannot publish ${subject}: ${errorText(error)}`);
     }
     this.counters.publishDropped++;
   }
@@ -151,6 +165,7 @@ class NatsBus implements Bus {
   ): Promise<RequestOutcome<ReplyOf<T>>> {
     const timeout = options?.timeoutMs ?? 2000;
     if (!this.#nc || this.#draining) return unavailable('disconnected from NATS');
+    this.#publishes.flush(); // what was said before is heard before
     try {
       const reply = await this.#nc.request(subject.name, this.#encoder.encode(JSON.stringify(payload)), { timeout });
       const failure = reply.headers?.get(ERROR_HEADER);
@@ -208,6 +223,7 @@ class NatsBus implements Bus {
   async drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    this.#publishes.flush();
     const appenders = new Set<Attachment>(this.#appenders.values());
     for (const attachment of this.#attachments) if (!appenders.has(attachment)) attachment.stop();
     const deadline = performance.now() + DRAIN_MS;
