@@ -73,6 +73,23 @@ const operation: fc.Arbitrary<Op> = fc.oneof(
       }),
   },
   {
+    // as the router does it, and with a change in between: what the match found may stand no longer
+    weight: 4,
+    arbitrary: fc
+      .record({ worker, other: worker, root, prompt, blocks, disturb: fc.nat(3), nowMs: fc.nat(50) })
+      .map(({ worker, other, root, prompt, blocks, disturb, nowMs }): Op => (index, rows, speculations) => {
+        index.match(...root, prompt, 4, nowMs, createMatches(0));
+        const [block] = blocks;
+        if (disturb === 1 && block !== undefined) {
+          const { keyHi, keyLo, parentHi, parentLo, spanBytes, tokens } = block;
+          index.store(rows[other]!, 1, keyHi, keyLo, parentHi, parentLo, spanBytes, tokens);
+        }
+        if (disturb === 2) index.clear(rows[other]!, ALL_TIERS);
+        for (const row of [rows[worker]!, rows[other]!])
+          speculations.push(index.speculate(row, ...root, prompt, nowMs, nowMs + 40));
+      }),
+  },
+  {
     weight: 2,
     arbitrary: fc
       .record({ which: fc.nat(1000), confirm: fc.boolean() })

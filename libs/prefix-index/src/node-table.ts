@@ -43,6 +43,8 @@ export class NodeTable {
   size = 0;
   /** Nodes with at least one holder. */
   held = 0;
+  /** Counts what changes an answer: links and holders. */
+  changes = 0;
   readonly maxNodes: number;
   #slots = new Uint32Array(2 * FIRST_NODES);
   #firstFree = NONE;
@@ -94,6 +96,7 @@ export class NodeTable {
 
   /** Says where the node hangs. */
   link(node: number, parent: number, spanBytes: number): void {
+    this.changes++;
     const at = node * NODE_WORDS;
     this.words[at + PARENT] = parent;
     this.words[at + SPAN_BYTES] = spanBytes;
@@ -109,6 +112,7 @@ export class NodeTable {
     const bits = this.holders.get(this.words, holders, tag);
     const bit = (1 << (row & 31)) >>> 0;
     if ((bits & bit) !== 0) return false;
+    this.changes++;
     if (this.words[holders] === 0) this.held++;
     this.holders.set(this.words, holders, tag, (bits | bit) >>> 0);
     return true;
@@ -121,6 +125,7 @@ export class NodeTable {
     const bits = this.holders.get(this.words, holders, tag);
     const bit = (1 << (row & 31)) >>> 0;
     if ((bits & bit) === 0) return false;
+    this.changes++;
     this.holders.set(this.words, holders, tag, (bits & ~bit) >>> 0);
     if (this.words[holders] === 0) {
       this.held--;

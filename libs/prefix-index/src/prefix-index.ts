@@ -44,6 +44,7 @@ class TablePrefixIndex implements PrefixIndex {
   readonly #table: NodeTable;
   readonly #speculations: Speculations;
   readonly #walk: Walk;
+  readonly #key = new Uint32Array(2);
   /** Speculative entries beyond which prompts are entered no more. */
   readonly #maxSpeculative: number;
   #memberships = 0;
@@ -205,21 +206,19 @@ class TablePrefixIndex implements PrefixIndex {
     this.#speculations.expire(nowMs);
     const { words } = this.#table;
     const root = this.#table.find(rootHi, rootLo);
-    const nodes: number[] = [];
-    const key = new Uint32Array([rootHi, rootLo]);
+    const key = this.#key;
+    key[0] = rootHi;
+    key[1] = rootLo;
     let at = 0;
+    let last = root;
     if (root !== NONE) {
-      const last = this.#walk.longest(root, prompt, row);
+      last = this.#walk.longest(root, prompt, row);
       at = this.#walk.reached;
-      for (let node = last; node !== root; node = words[node * NODE_WORDS + PARENT]!)
-        if ((this.#table.planes(node, row) & (1 << SPECULATIVE)) !== 0) nodes.push(node);
-      nodes.reverse();
       key[0] = words[last * NODE_WORDS + KEY_HI]!;
       key[1] = words[last * NODE_WORDS + KEY_LO]!;
     }
     // Entered one by one: the entry holds the node, so that making room for the next cannot take it away.
-    const id = this.#speculations.begin(row, expiresAtMs);
-    for (const node of nodes) this.#speculations.cover(id, node);
+    this.#speculations.cover(row, last, root);
     for (; at + SPECULATIVE_SPAN_BYTES <= prompt.length; at += SPECULATIVE_SPAN_BYTES) {
       if (this.#speculations.size >= this.#maxSpeculative) break;
       const parentHi = key[0]!;
@@ -227,8 +226,9 @@ class TablePrefixIndex implements PrefixIndex {
       spanKey(parentHi, parentLo, prompt, at, at + SPECULATIVE_SPAN_BYTES, key);
       const node = this.#linked(key[0]!, key[1]!, parentHi, parentLo, SPECULATIVE_SPAN_BYTES);
       if (node === NONE) break;
-      this.#speculations.cover(id, node);
+      this.#speculations.extend(row, node);
     }
+    const id = this.#speculations.begin(row, expiresAtMs);
     this.#speculations.shrink(row);
     return id;
   }

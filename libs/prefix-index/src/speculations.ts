@@ -1,11 +1,23 @@
-import { NODE_WORDS, SPAN_BYTES, SPECULATIVE } from './node-table.ts';
+import { NODE_WORDS, PARENT, SPAN_BYTES, SPECULATIVE } from './node-table.ts';
 import type { NodeTable } from './node-table.ts';
+import {
+  ENTRY_BYTES,
+  ENTRY_WORDS,
+  NEWER,
+  NODE,
+  OLDER,
+  REFS,
+  ROW,
+  SETTLED,
+  SpeculationEntries,
+  UP,
+} from './speculation-entries.ts';
 import type { SpeculationId } from './types.ts';
 
 interface Speculation {
   readonly row: number;
   /** Entries from the root towards the end of the prompt. */
-  readonly entries: number[];
+  readonly entries: Uint32Array;
   readonly expiresAtMs: number;
 }
 
@@ -19,40 +31,36 @@ interface Account {
   newest: number;
 }
 
-const FIRST_ENTRIES = 64;
-
 /**
  * Speculative holdings: one entry per (row, node), counted by the speculations in flight that cover it. On a worker
  * with a capacity, entries of computed prompts settle and form a list by last use. A prompt's entries join it from its
  * end to its start, so the least recently used entry never has one below it.
+ *
+ * A speculation is made by {@link Speculations.cover}, any number of {@link Speculations.extend} and then
+ * {@link Speculations.begin}, with nothing in between.
  */
 export class Speculations {
-  /** Entries of all rows. */
-  size = 0;
   readonly #table: NodeTable;
+  readonly #entries = new SpeculationEntries();
   readonly #live = new Map<SpeculationId, Speculation>();
   readonly #accounts: Account[] = [];
   #nextId: SpeculationId = 1;
   #earliestExpiryMs = Infinity;
-
-  // columns by entry; entry 0 is none
-  #node = new Uint32Array(FIRST_ENTRIES);
-  #row = new Uint32Array(FIRST_ENTRIES);
-  #refs = new Uint32Array(FIRST_ENTRIES);
-  #settled = new Uint8Array(FIRST_ENTRIES);
-  #older = new Uint32Array(FIRST_ENTRIES);
-  /** Towards the newest; of a free entry, the next free one. */
-  #newer = new Uint32Array(FIRST_ENTRIES);
-  #end = 1;
-  #firstFree = 0;
-  #slots = new Uint32Array(2 * FIRST_ENTRIES);
+  /** Entries of the speculation that is being made. */
+  #path = new Uint32Array(64);
+  #pathLength = 0;
 
   constructor(table: NodeTable) {
     this.#table = table;
   }
 
+  /** Entries of all rows. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   get bytes(): number {
-    return this.#node.length * (5 * 4 + 1) + this.#slots.byteLength;
+    return this.#entries.bytes;
   }
 
   open(row: number): void {
@@ -64,19 +72,42 @@ export class Speculations {
     this.shrink(row);
   }
 
-  begin(row: number, expiresAtMs: number): SpeculationId {
-    const id = this.#nextId++;
-    this.#live.set(id, { row, entries: [], expiresAtMs });
-    this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, expiresAtMs);
-    return id;
+  /** Starts a speculation with what the row holds speculatively from `last` up to `root`. */
+  cover(row: number, last: number, root: number): void {
+    this.#pathLength = 0;
+    if (this.#accounts[row]!.bytes === 0) return;
+    const table = this.#table;
+    const entries = this.#entries;
+    let below = 0;
+    for (let node = last; node !== root; node = table.words[node * NODE_WORDS + PARENT]!) {
+      let entry = entries.words[below * ENTRY_WORDS + UP]!;
+      if (entries.words[entry * ENTRY_WORDS + NODE] !== node || entries.words[entry * ENTRY_WORDS + ROW] !== row) {
+        if ((table.planes(node, row) & (1 << SPECULATIVE)) === 0) {
+          below = 0;
+          continue;
+        }
+        entry = entries.find(row, node);
+        if (below !== 0) entries.words[below * ENTRY_WORDS + UP] = entry;
+      }
+      this.#count(row, entry);
+      below = entry;
+    }
+    this.#path.subarray(0, this.#pathLength).reverse();
   }
 
-  /** The row holds the node until the speculation ends. Called from the root to the end of the prompt. */
-  cover(id: SpeculationId, node: number): void {
-    const { row, entries } = this.#live.get(id)!;
-    const entry = this.#find(row, node) || this.#insert(row, node);
-    if (this.#refs[entry]!++ === 0 && this.#settled[entry] === 1) this.#unlist(row, entry);
-    entries.push(entry);
+  /** Adds the next node of the prompt to the speculation; the row holds it from here on. */
+  extend(row: number, node: number): void {
+    const entry = this.#table.hold(node, row, SPECULATIVE) ? this.#insert(row, node) : this.#entries.find(row, node);
+    if (this.#pathLength > 0) this.#entries.words[entry * ENTRY_WORDS + UP] = this.#path[this.#pathLength - 1]!;
+    this.#count(row, entry);
+  }
+
+  /** Completes the speculation and names it. */
+  begin(row: number, expiresAtMs: number): SpeculationId {
+    const id = this.#nextId++;
+    this.#live.set(id, { row, entries: this.#path.slice(0, this.#pathLength), expiresAtMs });
+    this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, expiresAtMs);
+    return id;
   }
 
   /** Ends a speculation; unknown ids (ended already, or the worker was cleared) are ignored. */
@@ -86,11 +117,13 @@ export class Speculations {
     this.#live.delete(id);
     const { row, entries } = speculation;
     const settles = computed && this.#accounts[row]!.capacityBytes !== null;
+    const { words } = this.#entries;
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i]!;
-      if (settles) this.#settled[entry] = 1;
-      if (--this.#refs[entry]! > 0) continue;
-      if (this.#settled[entry] === 1) this.#listAsNewest(row, entry);
+      const at = entry * ENTRY_WORDS;
+      if (settles) words[at + SETTLED] = 1;
+      if (--words[at + REFS]! > 0) continue;
+      if (words[at + SETTLED] === 1) this.#listAsNewest(row, entry);
       else this.#drop(entry);
     }
     this.shrink(row);
@@ -107,12 +140,14 @@ export class Speculations {
 
   /** Drops everything of the row. Linear in the row's entries and the speculations in flight. */
   clear(row: number): void {
+    const { words } = this.#entries;
     for (const [id, speculation] of this.#live) {
       if (speculation.row !== row) continue;
       this.#live.delete(id);
       for (const entry of speculation.entries) {
-        if (--this.#refs[entry]! > 0) continue;
-        if (this.#settled[entry] === 1) this.#listAsNewest(row, entry);
+        const at = entry * ENTRY_WORDS;
+        if (--words[at + REFS]! > 0) continue;
+        if (words[at + SETTLED] === 1) this.#listAsNewest(row, entry);
         else this.#drop(entry);
       }
     }
@@ -133,115 +168,52 @@ export class Speculations {
     }
   }
 
+  /** The speculation in the making counts on the entry. */
+  #count(row: number, entry: number): void {
+    const { words } = this.#entries;
+    const at = entry * ENTRY_WORDS;
+    if (words[at + REFS]!++ === 0 && words[at + SETTLED] === 1) this.#unlist(row, entry);
+    if (this.#pathLength === this.#path.length) {
+      const larger = new Uint32Array(this.#path.length * 2);
+      larger.set(this.#path);
+      this.#path = larger;
+    }
+    this.#path[this.#pathLength++] = entry;
+  }
+
   #listAsNewest(row: number, entry: number): void {
+    const { words } = this.#entries;
     const account = this.#accounts[row]!;
-    this.#older[entry] = account.newest;
-    this.#newer[entry] = 0;
-    if (account.newest !== 0) this.#newer[account.newest] = entry;
+    words[entry * ENTRY_WORDS + OLDER] = account.newest;
+    words[entry * ENTRY_WORDS + NEWER] = 0;
+    if (account.newest !== 0) words[account.newest * ENTRY_WORDS + NEWER] = entry;
     else account.oldest = entry;
     account.newest = entry;
   }
 
   #unlist(row: number, entry: number): void {
+    const { words } = this.#entries;
     const account = this.#accounts[row]!;
-    const older = this.#older[entry]!;
-    const newer = this.#newer[entry]!;
-    if (older !== 0) this.#newer[older] = newer;
+    const older = words[entry * ENTRY_WORDS + OLDER]!;
+    const newer = words[entry * ENTRY_WORDS + NEWER]!;
+    if (older !== 0) words[older * ENTRY_WORDS + NEWER] = newer;
     else account.oldest = newer;
-    if (newer !== 0) this.#older[newer] = older;
+    if (newer !== 0) words[newer * ENTRY_WORDS + OLDER] = older;
     else account.newest = older;
   }
 
   #insert(row: number, node: number): number {
-    let entry = this.#firstFree;
-    if (entry !== 0) this.#firstFree = this.#newer[entry]!;
-    else {
-      entry = this.#end++;
-      if (this.#end > this.#node.length) this.#growColumns();
-    }
-    this.#node[entry] = node;
-    this.#row[entry] = row;
-    this.#refs[entry] = 0;
-    this.#settled[entry] = 0;
-    this.size++;
-    if (this.size * 3 > this.#slots.length * 2) this.#growSlots();
-    this.#place(entry);
-    this.#table.hold(node, row, SPECULATIVE);
-    this.#accounts[row]!.bytes += this.#spanBytes(node);
-    return entry;
+    const bytes = this.#table.words[node * NODE_WORDS + SPAN_BYTES]!;
+    this.#accounts[row]!.bytes += bytes;
+    return this.#entries.insert(row, node, bytes);
   }
 
   #drop(entry: number): void {
-    const node = this.#node[entry]!;
-    const row = this.#row[entry]!;
-    this.#accounts[row]!.bytes -= this.#spanBytes(node);
-    this.#erase(entry);
-    this.#newer[entry] = this.#firstFree;
-    this.#firstFree = entry;
-    this.size--;
+    const { words } = this.#entries;
+    const node = words[entry * ENTRY_WORDS + NODE]!;
+    const row = words[entry * ENTRY_WORDS + ROW]!;
+    this.#accounts[row]!.bytes -= words[entry * ENTRY_WORDS + ENTRY_BYTES]!;
+    this.#entries.erase(entry);
     this.#table.release(node, row, SPECULATIVE);
-  }
-
-  #spanBytes(node: number): number {
-    return this.#table.words[node * NODE_WORDS + SPAN_BYTES]!;
-  }
-
-  // open addressing by (row, node), linear probing
-
-  #home(row: number, node: number): number {
-    const h = Math.imul(node, 0x9e3779b1) ^ Math.imul(row + 1, 0x85ebca6b);
-    return (h ^ (h >>> 15)) & (this.#slots.length - 1);
-  }
-
-  #find(row: number, node: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#home(row, node); ; slot = (slot + 1) & mask) {
-      const entry = this.#slots[slot]!;
-      if (entry === 0 || (this.#node[entry] === node && this.#row[entry] === row)) return entry;
-    }
-  }
-
-  #place(entry: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = this.#home(this.#row[entry]!, this.#node[entry]!);
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = entry;
-  }
-
-  #erase(entry: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let hole = this.#home(this.#row[entry]!, this.#node[entry]!);
-    while (slots[hole] !== entry) hole = (hole + 1) & mask;
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#home(this.#row[slots[slot]!]!, this.#node[slots[slot]!]!);
-      if (((slot - home) & mask) >= ((slot - hole) & mask)) {
-        slots[hole] = slots[slot]!;
-        hole = slot;
-      }
-    }
-    slots[hole] = 0;
-  }
-
-  #growColumns(): void {
-    const grown = (column: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const larger = new Uint32Array(column.length * 2);
-      larger.set(column);
-      return larger;
-    };
-    this.#node = grown(this.#node);
-    this.#row = grown(this.#row);
-    this.#refs = grown(this.#refs);
-    this.#older = grown(this.#older);
-    this.#newer = grown(this.#newer);
-    const settled = new Uint8Array(this.#node.length);
-    settled.set(this.#settled);
-    this.#settled = settled;
-  }
-
-  #growSlots(): void {
-    const old = this.#slots;
-    this.#slots = new Uint32Array(old.length * 2);
-    for (const entry of old) if (entry !== 0) this.#place(entry);
   }
 }

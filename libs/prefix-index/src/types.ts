@@ -114,7 +114,8 @@ export interface PrefixIndex {
   setCapacity(row: number, tokens: number | null, bytesPerToken: number): void;
   /**
    * A prompt was routed to the worker: it is taken to hold all of it, in spans of {@link SPECULATIVE_SPAN_BYTES} below
-   * the last block that the worker is known to hold (a shorter rest at the end is not entered).
+   * the last block that the worker is known to hold (a shorter rest at the end is not entered). Cheapest right after
+   * the {@link PrefixIndex.match} of the same array, whose bytes must not have changed since.
    */
   speculate(
     row: number,

@@ -15,6 +15,7 @@ import {
   TOKENS,
 } from './node-table.ts';
 import type { NodeTable } from './node-table.ts';
+import { Stem } from './stem.ts';
 
 /** Branches that wait while another is followed; a prompt that matches more ways at once is cut. */
 const MAX_FRAMES = 64;
@@ -58,6 +59,9 @@ export class Walk {
   #lower = new Float64Array(0);
   readonly #lowerLog: number[] = [];
 
+  /** Of the last match, for the {@link Walk.longest} that follows it. */
+  readonly #stem = new Stem();
+
   constructor(table: NodeTable) {
     this.#table = table;
   }
@@ -69,6 +73,8 @@ export class Walk {
     this.#lows[0] = 0;
     this.#highs[0] = this.#words;
     this.#push(root, 0, 0);
+    this.#stem.start(root);
+    let onStem = true;
     const { words } = this.#table;
     while (this.#depth > 0) {
       const frame = --this.#depth;
@@ -90,22 +96,36 @@ export class Walk {
         this.#push(child, at + words[record + SPAN_BYTES]!, tokens + words[record + TOKENS]!);
       }
       if (at > 0) this.#writeLeaving(node, at, tokens, out);
+      if (!onStem) continue;
+      // A span without bytes ends the stem too, so that its places differ in bytes.
+      onStem = this.#depth === 1 && this.#ats[0]! > at;
+      if (onStem) this.#stem.add(this.#nodes[0]!, this.#ats[0]!);
     }
     this.#rewindLower(0);
     if (this.#keysLeft < 0) this.truncated++;
+    else this.#stem.finish(prompt, this.#table.changes, rows, speculation ? out.cachedBytes : out.confirmedBytes);
   }
 
   /**
    * Node at the end of the longest chain that one row holds, speculation included: most bytes, then most confirmed
-   * tokens. Its depth in bytes is then in {@link Walk.reached}.
+   * tokens. Its depth in bytes is then in {@link Walk.reached}. Right after a match of the same prompt (the same array
+   * with the same bytes), only what lies below a fork is walked again.
    */
   longest(root: number, prompt: Uint8Array, row: number): number {
-    this.#prepare(0, 0, prompt);
-    this.#push(root, 0, 0);
-    const { words } = this.#table;
     let best = root;
     let bestTokens = 0;
     this.reached = 0;
+    const stem = this.#stem;
+    if (stem.knows(root, prompt, this.#table.changes)) {
+      const place = stem.placeOf(row);
+      best = stem.nodes[place]!;
+      this.reached = stem.ats[place]!;
+      if (place < stem.length - 1) return best;
+    }
+    this.#prepare(0, 0, prompt);
+    // Tokens of the stem would count alike on every branch below it.
+    this.#push(best, this.reached, 0);
+    const { words } = this.#table;
     while (this.#depth > 0) {
       const frame = --this.#depth;
       const node = this.#nodes[frame]!;

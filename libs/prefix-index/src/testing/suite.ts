@@ -170,6 +170,41 @@ export function prefixIndexSuite(factory: () => PrefixIndex): void {
       expect(out.cachedTokens[a]).toBe(64);
     });
 
+    it('sees what changed since the match of the same prompt', () => {
+      storeAll(index, a, HBM, chain.slice(0, 6));
+      storeAll(index, b, HBM, chain.slice(0, 4));
+      match();
+      index.clear(a, ALL_TIERS); // holds less
+      index.speculate(a, ...ROOT, prompt, 0, 1000);
+      expect(index.stats().speculative).toBe(10);
+      match();
+      storeAll(index, b, HBM, chain.slice(4, 7)); // holds more
+      index.speculate(b, ...ROOT, prompt, 0, 1000);
+      expect(index.stats().speculative).toBe(13);
+      match();
+      const c = index.addWorker(workerId('c')); // was not there
+      index.speculate(c, ...ROOT, prompt, 0, 1000);
+      expect(index.stats().speculative).toBe(23);
+      match();
+      expect([out.cachedBytes[a], out.cachedBytes[b], out.cachedBytes[c]]).toEqual([640, 640, 640]);
+    });
+
+    it('goes on from what the match of the same prompt found, also below a fork', () => {
+      const fork = chainOf(ROOT, prompt, [64, 64, 40, 64]);
+      storeAll(index, a, HBM, chain.slice(0, 5));
+      storeAll(index, b, HBM, fork.slice(0, 4));
+      for (const [row, entered] of [
+        [a, 5],
+        [b, 5 + 6],
+      ] as const) {
+        match();
+        index.speculate(row, ...ROOT, prompt, 0, 1000);
+        expect(index.stats().speculative).toBe(entered);
+      }
+      match();
+      expect([out.cachedBytes[a], out.cachedBytes[b]]).toEqual([640, 616]);
+    });
+
     it('ends by time, by confirmation and by forgetting, and counts shared spans once', () => {
       const ids = [1000, 2000, 3000].map((expiresAtMs) => index.speculate(a, ...ROOT, prompt, 0, expiresAtMs));
       expect(index.stats()).toMatchObject({ nodes: 10, speculative: 10 });
