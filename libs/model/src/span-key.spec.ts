@@ -36,6 +36,7 @@ describe('spanKey', () => {
         (span, before, after) => {
           const text = new Uint8Array([...before, ...span, ...after]);
           expect(keyOf([7, 9], text, before.length, before.length + span.length)).toEqual(keyOf([7, 9], span));
+          expect(keyOf([7, 9], text.subarray(before.length), 0, span.length)).toEqual(keyOf([7, 9], span));
         },
       ),
       { seed: 11 },

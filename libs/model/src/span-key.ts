@@ -25,6 +25,11 @@ const fmix = (h: number): number => {
   return h ^ (h >>> 16);
 };
 
+// The array hashed last, and its view: a prompt is hashed span by span, whole words at a time are twice as fast as
+// bytes, and making a view costs more than hashing a span.
+let viewed: Uint8Array = new Uint8Array(0);
+let view = new DataView(viewed.buffer);
+
 /**
  * Key of the span `bytes[start, end)` below `(parentHi, parentLo)`, written to `out[0]` (hi) and `out[1]` (lo).
  * `end` must not exceed `bytes.length`.
@@ -37,12 +42,17 @@ export function spanKey(
   end: number,
   out: Uint32Array,
 ): void {
+  if (bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  const words = view;
   let h1 = parentHi | 0;
   let h2 = parentLo | 0;
   let i = start;
   for (; i + 8 <= end; i += 8) {
-    let k1 = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
-    let k2 = bytes[i + 4]! | (bytes[i + 5]! << 8) | (bytes[i + 6]! << 16) | (bytes[i + 7]! << 24);
+    let k1 = words.getInt32(i, true);
+    let k2 = words.getInt32(i + 4, true);
     k1 = Math.imul(k1, C1);
     k1 = Math.imul((k1 << 15) | (k1 >>> 17), C2);
     h1 ^= k1;
