@@ -36,6 +36,8 @@ const FIRST_NODES = 256;
  */
 export class NodeTable {
   words = new Uint32Array(FIRST_NODES * NODE_WORDS);
+  /** By node, the child that a walk went to last: a hint, held against the record it names. */
+  lastChild = new Uint32Array(FIRST_NODES);
   readonly lengths = new PairMaps();
   readonly holders = new PairMaps();
   /** Node numbers below this one were in use at some time. */
@@ -58,7 +60,13 @@ export class NodeTable {
   }
 
   get bytes(): number {
-    return this.words.byteLength + this.#slots.byteLength + this.lengths.bytes + this.holders.bytes;
+    return (
+      this.words.byteLength +
+      this.lastChild.byteLength +
+      this.#slots.byteLength +
+      this.lengths.bytes +
+      this.holders.bytes
+    );
   }
 
   /** Number of the node with this key, or {@link NONE}. */
@@ -224,6 +232,9 @@ export class NodeTable {
     const larger = new Uint32Array(this.words.length * 2);
     larger.set(this.words);
     this.words = larger;
+    const children = new Uint32Array(this.lastChild.length * 2);
+    children.set(this.lastChild);
+    this.lastChild = children;
   }
 
   #growSlots(): void {

@@ -188,14 +188,24 @@ export class Walk {
 
   #child(node: number, prompt: Uint8Array, at: number, length: number): number {
     if (at + length > prompt.length || --this.#keysLeft < 0) return NONE;
-    const { words } = this.#table;
+    const { words, lastChild } = this.#table;
     const record = node * NODE_WORDS;
     spanKey(words[record + KEY_HI]!, words[record + KEY_LO]!, prompt, at, at + length, this.#key);
-    const child = this.#table.find(this.#key[0]!, this.#key[1]!);
-    if (child === NONE) return NONE;
-    const found = child * NODE_WORDS;
-    const hangsHere = (words[found + FLAGS]! & LINKED) !== 0 && words[found + PARENT] === node;
-    return hangsHere && words[found + SPAN_BYTES] === length ? child : NONE;
+    const hi = this.#key[0]!;
+    const lo = this.#key[1]!;
+    // Where the last walk went from here was known before the key: its record is at hand sooner than a slot's.
+    let child = lastChild[node]!;
+    let found = child * NODE_WORDS;
+    const isChild =
+      words[found + KEY_LO] === lo && words[found + KEY_HI] === hi && (words[found + FLAGS]! & LINKED) !== 0;
+    if (!isChild) {
+      child = this.#table.find(hi, lo);
+      found = child * NODE_WORDS;
+      if ((words[found + FLAGS]! & LINKED) === 0) return NONE;
+    }
+    if (words[found + PARENT] !== node || words[found + SPAN_BYTES] !== length) return NONE;
+    lastChild[node] = child;
+    return child;
   }
 
   /** Makes a pending branch the current one. */
