@@ -86,6 +86,7 @@ describe('the multi-process system in front of two real vLLM engines', () => {
 
     const wrong = mispredicted(sequential);
     const wrongConcurrent = mispredicted(concurrent);
+    const beyond = wrong.filter(({ by }) => Math.abs(by) > BLOCK_TOKENS).length;
     const share = (count: number): string => `${(100 * (1 - count / REQUESTS)).toFixed(1)} %`;
     report.add(
       'Answers',
@@ -99,7 +100,7 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     );
     report.add(
       'Predicted cached tokens against `usage.prompt_tokens_details.cached_tokens`',
-      `one at a time: equal in ${share(wrong.length)} (at least 98 %), the rest within a block of ${BLOCK_TOKENS}`,
+      `one at a time: equal in ${share(wrong.length)} (at least 98 %), ${beyond === 0 ? `the rest within a block of ${BLOCK_TOKENS}` : `${beyond} off by more than a block`}`,
       ...wrong.map(({ sample, by }) => {
         const { batches, longestDelayMs } = clock.underWay(sample.worker, sample.decidedAtMs);
         const why =
@@ -113,7 +114,7 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     expect([...sequential, ...concurrent].filter((one) => !one.complete)).toEqual([]);
     expect(sequential.filter((one) => !one.exactPrompt)).toEqual([]);
     expect(wrong.length).toBeLessThanOrEqual(0.02 * REQUESTS);
-    expect(wrong.filter(({ by }) => Math.abs(by) > BLOCK_TOKENS)).toEqual([]);
+    expect(beyond).toBe(0);
   }, 900_000);
 
   it('reuses at least 1.5 times what round-robin does', async () => {
@@ -173,7 +174,7 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     const checks = await checkIndex(sluice, engines, kit);
     report.add(
       'One engine killed in the middle of its streams, then started again',
-      `12 streams: ${complete.length} complete, ${cut.length} ended with an error event, ${failedBefore.length} failed before their first byte`,
+      `12 streams: ${complete.length} complete, ${cut.length - unclean.length} ended with an error event,${unclean.length > 0 ? ` ${unclean.length} broke off,` : ''} ${failedBefore.length} failed before their first byte`,
       `while it was gone: ${during.filter((one) => one.complete).length} of ${during.length} complete, all on ${[...new Set(during.map((one) => one.worker))].join(', ')}`,
       `after its return: ${after.filter((one) => one.complete).length} of ${after.length} complete, on ${[...new Set(after.map((one) => one.worker))].sort().join(' and ')}`,
       `index: equal, ${indexLine(checks)}`,
