@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { loadPromptKit, type Rendered } from './prompt-kit.ts';
-import { folderWith, LLAMA31_DIR, QWEN3_DIR, SENTENCEPIECE } from './testing/models.ts';
+import { folderWith, LLAMA31_DIR, QWEN3_DIR, removeFolders, SENTENCEPIECE } from './testing/models.ts';
 
 const testdata = (file: string): string => readFileSync(new URL(`../testdata/${file}`, import.meta.url), 'utf8');
 const text = (rendered: Rendered): string =>
@@ -11,6 +11,8 @@ const kitWith = (template: string, more: object = {}) =>
     loadPromptKit,
   );
 const HI = [{ role: 'user', content: 'Hi' }];
+
+afterAll(removeFolders);
 
 describe('renderChat', () => {
   const pairs = testdata('vllm-chats.jsonl')

@@ -1,10 +1,10 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Tokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadPromptKit } from './prompt-kit.ts';
-import { folderWith, LLAMA31_DIR, QWEN3_DIR, SENTENCEPIECE } from './testing/models.ts';
+import { folderWith, LLAMA31_DIR, QWEN3_DIR, removeFolders, SENTENCEPIECE } from './testing/models.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 const CORPUS = [
@@ -28,6 +28,8 @@ const joined = (vocabulary: Vocabulary, ids: Uint32Array): Uint8Array => {
 
 const readJson = async (dir: string, file: string): Promise<object> =>
   JSON.parse(await readFile(join(dir, file), 'utf8')) as object;
+
+afterAll(removeFolders);
 
 describe.each([
   ['Qwen3', QWEN3_DIR, (text: string) => text.normalize('NFC')],

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +10,22 @@ const modelDir = (name: string): string =>
 export const QWEN3_DIR = modelDir('qwen3');
 export const LLAMA31_DIR = modelDir('llama3_1');
 
+const folders: string[] = [];
+
 /** A new folder with the given files; values that are no text are written as JSON. */
 export async function folderWith(files: Readonly<Record<string, unknown>>): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-prompt-'));
+  folders.push(dir);
   for (const [name, content] of Object.entries(files)) {
     await writeFile(join(dir, name), typeof content === 'string' ? content : JSON.stringify(content));
   }
   return dir;
 }
+
+/** Removes what `folderWith` made; for `afterAll`. */
+export const removeFolders = async (): Promise<void> => {
+  for (const dir of folders.splice(0)) await rm(dir, { recursive: true });
+};
 
 /** A `tokenizer.json` in the manner of Llama 2: text with `▁` for spaces, single bytes as `<0x..>`, a BOS in front. */
 export const SENTENCEPIECE = {
