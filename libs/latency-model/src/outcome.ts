@@ -34,6 +34,8 @@ const LONGEST_MS = 3_600_000;
 const MOST_TOKENS = 1e8;
 /** Below this many tokens a mean gap says more about the network than about the engine. */
 const FEWEST_FOR_TPOT = 4;
+/** An answer whose tokens all came at once was held up somewhere on the way: its gaps say nothing either. */
+const SHORTEST_DECODE_MS = 1;
 
 /** What can be learned from `outcome`. Numbers that cannot be (negative, NaN, above an hour) make all of it invalid. */
 export function readOutcome(outcome: Outcome): Reading {
@@ -46,9 +48,10 @@ export function readOutcome(outcome: Outcome): Reading {
     if (ms !== null && !(ms > 0 && ms <= LONGEST_MS)) return { kind: 'invalid' };
   }
   const completed = outcome.result === 'completed';
+  const showsDecode = outputTokens >= FEWEST_FOR_TPOT && (tpotMs ?? 0) * (outputTokens - 1) >= SHORTEST_DECODE_MS;
   const measured: Measured = {
     ttftMs: streamed ? ttftMs : null,
-    tpotMs: streamed && outputTokens >= FEWEST_FOR_TPOT ? tpotMs : null,
+    tpotMs: streamed && showsDecode ? tpotMs : null,
     totalMs: !streamed && completed && outputTokens >= 1 ? e2eMs : null,
   };
   if (measured.ttftMs === null && measured.tpotMs === null && measured.totalMs === null) {

@@ -1,6 +1,8 @@
 interface Entry {
   logBias: number;
   samples: number;
+  /** Observations of others since its own last one. */
+  missed: number;
 }
 
 export type WorkerBiasState = readonly (readonly [worker: string, logBias: number, samples: number])[];
@@ -10,12 +12,20 @@ const SHARE = 0.05;
 const SHRINK_SAMPLES = 20;
 /** One sample moves a bias as if it were off by this factor at most. */
 const LARGEST_STEP = Math.log(2);
-const LARGEST = Math.log(8);
+/** Workers of a variant are equal but for their surroundings: more than this is not believed. */
+const LARGEST = Math.log(3);
 const MOST_WORKERS = 4096;
+/** A round is as many observations as there are workers. A worker that misses so many rounds in a row is out of use. */
+const PATIENCE_ROUNDS = 6;
+/** Rounds in which half of the bias of a worker out of use is forgotten. */
+const HALF_LIFE_ROUNDS = 25;
 
 /**
  * How much slower each worker is than its variant: an exponentially weighted mean of log residuals, shrunk towards none
  * while samples are few. Biases are relative to their mean, so what all workers share is the variant's to learn.
+ *
+ * The bias of a worker out of use fades: who is believed slow gets no requests, and nothing else would ever correct the
+ * belief. For the same reason the mean must not keep what is no longer observed, or the others would drift.
  */
 export class WorkerBias {
   private readonly entries = new Map<string, Entry>();
@@ -29,21 +39,27 @@ export class WorkerBias {
     return Math.exp(Math.min(LARGEST, Math.max(-LARGEST, relative)));
   }
 
-  /** @param logResidual log of measured over the variant's own prediction. */
+  /** @param logResidual log of measured over the variant's own prediction. O(workers). */
   observe(worker: string, logResidual: number): void {
     let entry = this.entries.get(worker);
     if (entry === undefined) {
-      entry = { logBias: 0, samples: 0 };
+      entry = { logBias: 0, samples: 0, missed: 0 };
       this.evict();
     }
-    this.sumOfShrunk -= entry.samples > 0 ? shrunk(entry) : 0;
     const step = Math.min(LARGEST_STEP, Math.max(-LARGEST_STEP, logResidual - entry.logBias));
     entry.logBias += step * SHARE;
     entry.samples++;
-    this.sumOfShrunk += shrunk(entry);
     // Re-entered last, so that the first is the one not heard of for longest.
     this.entries.delete(worker);
     this.entries.set(worker, entry);
+    this.sumOfShrunk = 0;
+    const round = this.entries.size;
+    const kept = 2 ** (-1 / (HALF_LIFE_ROUNDS * round));
+    for (const other of this.entries.values()) {
+      if (other === entry) other.missed = 0;
+      else if (++other.missed > PATIENCE_ROUNDS * round) other.logBias *= kept;
+      this.sumOfShrunk += shrunk(other);
+    }
   }
 
   *factors(): Iterable<[worker: string, factor: number]> {
@@ -62,7 +78,7 @@ export class WorkerBias {
   restore(state: WorkerBiasState): void {
     this.clear();
     for (const [worker, logBias, samples] of state) {
-      const entry = { logBias, samples };
+      const entry = { logBias, samples, missed: 0 };
       this.entries.set(worker, entry);
       this.sumOfShrunk += shrunk(entry);
     }
@@ -70,8 +86,7 @@ export class WorkerBias {
 
   private evict(): void {
     if (this.entries.size < MOST_WORKERS) return;
-    for (const [worker, entry] of this.entries) {
-      this.sumOfShrunk -= shrunk(entry);
+    for (const worker of this.entries.keys()) {
       this.entries.delete(worker);
       return;
     }
