@@ -166,6 +166,29 @@ describe('health', () => {
     await router.untilUp(2);
   });
 
+  it('asks for the few samples it reads, and for the whole page where the engine knows no names', async () => {
+    const named = await startWorkerEngine('c', fine);
+    named.load.servesNames = true;
+    fleet.set({ pools: [pool()], workers: [worker(a), worker(b), worker(named)] });
+    await router.untilUp(3);
+    await until(() => named.looks.named > 3 && a.looks.whole > 3, 'several looks');
+    expect(named.looks.whole).toBe(0);
+    expect(a.looks.named).toBe(1);
+    named.load.servesNames = false;
+    await until(() => named.looks.whole > 1, 'the whole page');
+    expect(router.service.status().checks['workers']!.detail).toBe('3 of 3 up');
+    named.load.servesNames = true;
+    await named.kill();
+    await router.untilUp(2);
+    await named.restart();
+    await router.untilUp(3);
+    const { whole } = named.looks;
+    const before = named.looks.named;
+    await until(() => named.looks.named > before + 2, 'several looks');
+    expect(named.looks.whole).toBe(whole);
+    await named.kill();
+  });
+
   it('holds an engine out that calls itself healthy and fails its requests, but not the last one', async () => {
     a.behave((_request, response) => void response.writeHead(500).end('{"error":{"message":"no"}}'));
     for (let i = 0; i < 14; i++) expect((await send(router.url, { body: streamed })).status).toBe(200);

@@ -4,7 +4,7 @@ import { AnswerTap, leadingError, payloadOf } from './answer-tap.ts';
 import type { TokenListener } from './answer-tap.ts';
 import { responseHeaders } from './headers.ts';
 import { SseFramer } from './sse-framer.ts';
-import { causeOf } from './upstream-pool.ts';
+import { causeOf } from './page-read.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 import { parseJson } from './usage.ts';
 

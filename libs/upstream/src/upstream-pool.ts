@@ -1,4 +1,6 @@
 import { Pool } from 'undici';
+import { PageRead } from './page-read.ts';
+import type { GetOutcome } from './page-read.ts';
 
 export interface UpstreamPoolOptions {
   /** Connections per engine; a stream in flight holds one. */
@@ -9,12 +11,6 @@ export interface UpstreamPoolOptions {
   /** Longest silence between two pieces of an answer. */
   readonly silenceTimeoutMs: number;
 }
-
-export type GetOutcome =
-  | { readonly kind: 'answered'; readonly status: number; readonly body: string }
-  /** Nobody listens there: the connection was refused or cut. */
-  | { readonly kind: 'refused'; readonly cause: string }
-  | { readonly kind: 'timeout' };
 
 /** Kept-alive connections to engines, one undici pool per origin. */
 export interface UpstreamPool {
@@ -51,16 +47,8 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
 
   return {
     of,
-    async get(origin, path, timeoutMs) {
-      const signal = AbortSignal.timeout(timeoutMs);
-      try {
-        const answer = await of(origin).request({ method: 'GET', path, signal });
-        return { kind: 'answered', status: answer.statusCode, body: await answer.body.text() };
-      } catch (error) {
-        const cause = causeOf(error);
-        return signal.aborted || cause.includes('TIMEOUT') ? { kind: 'timeout' } : { kind: 'refused', cause };
-      }
-    },
+    get: (origin, path, timeoutMs) =>
+      new Promise((resolve) => of(origin).dispatch({ method: 'GET', path }, new PageRead(timeoutMs, resolve))),
     retain(origins) {
       for (const [origin, pool] of pools) {
         if (origins.has(origin)) continue;
@@ -74,11 +62,4 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
       await Promise.all(open.map((pool) => pool.destroy()));
     },
   };
-}
-
-/** Short name of what went wrong: an error's code (`ECONNREFUSED`), else its message. */
-export function causeOf(error: unknown): string {
-  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
-  if (typeof code === 'string') return code;
-  return typeof message === 'string' ? message : String(error);
 }

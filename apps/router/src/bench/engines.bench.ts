@@ -7,6 +7,27 @@ import type { AddressInfo } from 'node:net';
 
 const SSE_CHUNKS = 128;
 const metricsPage = readFileSync(new URL('../../../../libs/engine-wire/testdata/metrics-queued.txt', import.meta.url));
+/** Only the samples with these names and their HELP and TYPE, as prometheus_client answers `/metrics/?name[]=...`. */
+const only = (names: readonly string[]): Buffer => {
+  const kept = metricsPage
+    .toString()
+    .split('\n')
+    .filter((line) =>
+      names.some((name) => line.startsWith(`${name}{`) || (line.startsWith('#') && line.split(' ')[2] === name)),
+    );
+  return Buffer.from(`${kept.join('\n')}\n`);
+};
+const namedPages = new Map<string, Buffer>();
+
+function metrics(url: string): Buffer {
+  if (url === '/metrics') return metricsPage;
+  let page = namedPages.get(url);
+  if (page === undefined) {
+    page = only(new URL(url, 'http://localhost').searchParams.getAll('name[]'));
+    namedPages.set(url, page);
+  }
+  return page;
+}
 
 const usage = {
   prompt_tokens: 1000,
@@ -52,10 +73,9 @@ function paced(response: ServerResponse): void {
 }
 
 function handle(request: IncomingMessage, response: ServerResponse): void {
-  if (request.url === '/metrics') {
-    response
-      .writeHead(200, { 'content-type': 'text/plain; version=0.0.4', 'content-length': metricsPage.length })
-      .end(metricsPage);
+  if (request.url?.startsWith('/metrics') === true) {
+    const page = metrics(request.url);
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4', 'content-length': page.length }).end(page);
   } else if (request.method === 'GET') response.writeHead(200, { 'content-length': 0 }).end();
   else {
     request.resume().on('end', () => {

@@ -1,10 +1,10 @@
 import { parseEngineMetrics } from '@sluice/engine-wire';
 import type { EngineSignals } from '@sluice/engine-wire';
-import type { UpstreamPool } from '@sluice/upstream';
+import type { GetOutcome, UpstreamPool } from '@sluice/upstream';
 import type { Check } from './engine-health.ts';
 import { afterCheck, afterSuccess, afterTrip } from './engine-health.ts';
 import type { FleetView } from './fleet-view.ts';
-import type { Engine } from './worker.ts';
+import type { Engine, Worker } from './worker.ts';
 
 export interface ScrapeLoopOptions {
   readonly view: FleetView;
@@ -27,8 +27,25 @@ interface Watch {
   /** Another look was asked for while one was under way. */
   again: boolean;
   looks: number;
+  /** Where its signals are read. */
+  path: string;
 }
 
+const WHOLE_PAGE = '/metrics';
+/**
+ * Only what is read here: 2 KB instead of some 60 or more, for the engine to write and for the router to read. vLLM serves
+ * `/metrics` itself and everything below it by prometheus_client's own application, which takes the names of samples.
+ * Engines that do not (SGLang, vLLM with several API servers) are read whole.
+ */
+const SIGNALS_ONLY = `/metrics/?${[
+  'vllm:num_requests_waiting',
+  'vllm:num_requests_running',
+  'vllm:kv_cache_usage_perc',
+  'vllm:gpu_cache_usage_perc',
+  'vllm:cache_config_info',
+]
+  .map((name) => `name[]=${name}`)
+  .join('&')}`;
 /** Every so many looks an engine that is up is asked for its health page too. */
 const HEALTH_EVERY = 4;
 /** Shortest time between two looks that failed requests cause. */
@@ -51,7 +68,7 @@ export class ScrapeLoop {
   }
 
   watch(engine: Engine): void {
-    const watch: Watch = { engine, timer: null, looking: false, again: false, looks: 0 };
+    const watch: Watch = { engine, timer: null, looking: false, again: false, looks: 0, path: SIGNALS_ONLY };
     this.#watches.set(engine, watch);
     void this.#look(watch, true);
   }
@@ -109,11 +126,12 @@ export class ScrapeLoop {
     const { engine } = watch;
     const startedAtMs = this.#options.now();
     watch.looks++;
-    const check = await this.#check(engine, withHealth || watch.looks % HEALTH_EVERY === 0);
+    const check = await this.#check(watch, withHealth || watch.looks % HEALTH_EVERY === 0);
     watch.looking = false;
     if (this.#stopped || this.#watches.get(engine) !== watch) return;
     if (check.kind !== 'good') {
       engine.scrapeErrors++;
+      if (check.kind === 'bad') watch.path = SIGNALS_ONLY; // what comes back may be another release
       this.#options.onError(engine, check);
     }
     this.#apply(engine, check);
@@ -127,10 +145,18 @@ export class ScrapeLoop {
     watch.timer = setTimeout(() => void this.#look(watch, again), Math.max(0, restMs));
   }
 
-  async #check(engine: Engine, withHealth: boolean): Promise<Check> {
+  async #check(watch: Watch, withHealth: boolean): Promise<Check> {
     const { upstream, timeoutMs } = this.#options;
+    const { engine } = watch;
     let startedAtMs = performance.now();
-    const page = await upstream.get(engine.url, '/metrics', timeoutMs);
+    let page = await upstream.get(engine.url, watch.path, timeoutMs);
+    let ranks = signalsOf(page);
+    if (watch.path === SIGNALS_ONLY && page.kind === 'answered' && !isEnough(engine, ranks)) {
+      watch.path = WHOLE_PAGE;
+      startedAtMs = performance.now();
+      page = await upstream.get(engine.url, watch.path, timeoutMs);
+      ranks = signalsOf(page);
+    }
     if (page.kind === 'timeout') return this.#timedOut(engine, startedAtMs);
     if (page.kind === 'refused') return { kind: 'bad', reason: page.cause };
     if (page.status >= 500) return { kind: 'bad', reason: `/metrics answered ${page.status}` };
@@ -141,7 +167,7 @@ export class ScrapeLoop {
       if (health.kind === 'refused') return { kind: 'bad', reason: health.cause };
       if (health.status !== 200) return { kind: 'bad', reason: `/health answered ${health.status}` };
     }
-    if (page.status === 200) this.#record(engine, parseEngineMetrics(page.body));
+    this.#record(engine, ranks);
     return { kind: 'good' };
   }
 
@@ -161,7 +187,7 @@ export class ScrapeLoop {
 
   #record(engine: Engine, ranks: readonly EngineSignals[]): void {
     for (const worker of engine.workers) {
-      const signals = ranks.find(({ rank }) => rank === (worker.spec.dpRank ?? 0));
+      const signals = signalsFor(ranks, worker);
       const { table } = worker.pool;
       const row = table.row(worker.spec.id);
       if (signals === undefined || row < 0) continue;
@@ -192,6 +218,24 @@ export class ScrapeLoop {
       }
     }
   }
+}
+
+const signalsOf = (page: GetOutcome): EngineSignals[] =>
+  page.kind === 'answered' && page.status === 200 ? parseEngineMetrics(page.body) : [];
+
+const signalsFor = (ranks: readonly EngineSignals[], { spec }: Worker): EngineSignals | undefined =>
+  ranks.find(({ rank }) => rank === (spec.dpRank ?? 0));
+
+/** Whether there is all that decisions read of every worker of the engine. */
+function isEnough(engine: Engine, ranks: readonly EngineSignals[]): boolean {
+  for (const worker of engine.workers) {
+    const signals = signalsFor(ranks, worker);
+    if (signals === undefined) return false;
+    const { waitingRequests, runningRequests, kvUsage, blockSize, gpuBlocks } = signals;
+    const read = [waitingRequests, runningRequests, kvUsage, blockSize, gpuBlocks];
+    if (read.includes(null)) return false;
+  }
+  return true;
 }
 
 /** Whether every pool of the engine has another engine that is up. */

@@ -22,10 +22,18 @@ export interface EngineLoad {
   healthStatus: number;
   /** False: `/metrics` is never answered. */
   answers: boolean;
+  /** Whether `/metrics/?name[]=...` is served as vLLM does; otherwise it is not found. */
+  servesNames: boolean;
+}
+/** Looks at an engine's metrics so far. */
+export interface Looks {
+  whole: number;
+  named: number;
 }
 export interface WorkerEngine extends FakeEngine {
   readonly id: string;
   readonly load: EngineLoad;
+  readonly looks: Looks;
 }
 
 const BLOCK_TOKENS = 16;
@@ -42,17 +50,22 @@ const metricsPage = (load: EngineLoad): string =>
 
 /** A fake engine that answers metrics and health by itself and everything else as told. */
 export async function startWorkerEngine(id: string, answer: Behaviour): Promise<WorkerEngine> {
-  const load: EngineLoad = { waiting: 0, running: 0, kvUsage: 0, healthStatus: 200, answers: true };
+  const load: EngineLoad = { waiting: 0, running: 0, kvUsage: 0, healthStatus: 200, answers: true, servesNames: false };
+  const looks: Looks = { whole: 0, named: 0 };
   let respond = answer;
   const engine = await startFakeEngine((request, response) => {
-    if (request.path === '/metrics') {
-      if (load.answers) response.writeHead(200, { 'content-type': 'text/plain' }).end(metricsPage(load));
+    if (request.path.startsWith('/metrics')) {
+      const named = request.path !== '/metrics';
+      looks[named ? 'named' : 'whole']++;
+      if (named && !load.servesNames) response.writeHead(404).end();
+      else if (load.answers) response.writeHead(200, { 'content-type': 'text/plain' }).end(metricsPage(load));
     } else if (request.path === '/health') response.writeHead(load.healthStatus).end();
     else return respond(request, response);
   });
   return Object.assign(engine, {
     id,
     load,
+    looks,
     behave: (next: Behaviour) => {
       respond = next;
     },
