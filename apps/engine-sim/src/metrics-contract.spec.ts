@@ -164,4 +164,18 @@ describe('metrics of the simulator', () => {
     });
     expect((await rawRequest(slow.url, { method: 'GET', path: '/load' })).body).toBe('{"server_load":0}');
   });
+
+  it('answers for the samples that are asked for by name, as the client library of vLLM does', async () => {
+    const names = ['vllm:num_requests_running', 'vllm:cache_config_info', 'vllm:prefix_cache_hits_total', 'nothing'];
+    const path = `/metrics/?${names.map((name) => `name[]=${name}`).join('&')}`;
+    const { body } = await rawRequest(simulator.url, { method: 'GET', path });
+    const whole = parsePage(await page());
+    const asked = parsePage(body);
+    expect([...asked.keys()]).toEqual([...whole.keys()].filter((name) => names.includes(name)));
+    for (const [name, family] of asked)
+      expect({ ...family, samples: null }).toEqual({ ...whole.get(name), samples: null });
+    expect((await rawRequest(simulator.url, { method: 'GET', path: '/metrics/' })).body.length).toBe(
+      (await page()).length,
+    );
+  });
 });

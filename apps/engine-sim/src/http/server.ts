@@ -43,6 +43,14 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/kv_event_sources': { GET: json((simulator) => simulator.kvEventSources()) },
   '/reset_prefix_cache': { POST: json((simulator) => ({ success: simulator.resetPrefixCache() })) },
   '/metrics': { GET: (simulator, { response }) => sendText(response, 200, METRICS_TYPE, simulator.metrics.render()) },
+  // vLLM mounts Python's metrics app here; without the slash it drops the query.
+  '/metrics/': {
+    GET: (simulator, { incoming, response }) => {
+      const names = new URL(incoming.url!, 'http://engine').searchParams.getAll('name[]');
+      const page = simulator.metrics.render(names.length === 0 ? undefined : new Set(names));
+      sendText(response, 200, METRICS_TYPE, page);
+    },
+  },
 };
 
 /** The HTTP server, not listening yet. */

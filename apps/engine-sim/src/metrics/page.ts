@@ -75,15 +75,26 @@ export class MetricsPage {
     ]);
   }
 
-  /** The page, now. */
-  render(): string {
+  /** The page, now; with `names` only the samples of those names, as Python's client answers `name[]=...`. */
+  render(names?: ReadonlySet<string>): string {
     const stats = this.ranks.map((rank) => rank.stats());
     let text = '';
+    let head = '';
     for (const part of this.parts) {
-      text +=
-        typeof part === 'string'
-          ? part
-          : `${part.prefix}${formatValue(part.value(stats[part.rank]!, this.ranks[part.rank]!.metrics))}\n`;
+      const constant = typeof part === 'string';
+      if (names !== undefined) {
+        const line = constant ? part : part.prefix;
+        if (line.startsWith('#')) {
+          head = line;
+          continue;
+        }
+        if (!names.has(line.slice(0, line.indexOf('{')))) continue;
+        text += head;
+        head = '';
+      }
+      text += constant
+        ? part
+        : `${part.prefix}${formatValue(part.value(stats[part.rank]!, this.ranks[part.rank]!.metrics))}\n`;
     }
     return text;
   }
