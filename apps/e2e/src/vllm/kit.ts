@@ -20,17 +20,22 @@ export interface Kit {
 
 export const MODEL = 'tiny';
 
-/**
- * Finds the kit and installs the engines where they are not yet (minutes, 3 GB).
- * `SLUICE_VLLM_KIT`: folder with `install.sh` and `start-vllm.sh`; `SLUICE_VLLM_DIR`: where to install.
- * @throws Error that says what is missing.
- */
-export async function openKit(env: Readonly<Record<string, string | undefined>>): Promise<Kit> {
-  const scripts = resolve(repoRoot, env['SLUICE_VLLM_KIT'] ?? '../shared/engines');
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Folder of the kit: `SLUICE_VLLM_KIT`, with `install.sh` and `start-vllm.sh`. */
+const scriptsDir = (env: Environment): string => resolve(repoRoot, env['SLUICE_VLLM_KIT'] ?? '../shared/engines');
+
+/** Null when the kit is there, else what to say when skipping. */
+export const missingKit = (env: Environment): Promise<string | null> =>
+  access(join(scriptsDir(env), 'start-vllm.sh')).then(
+    () => null,
+    () => `needs a vLLM kit in ${scriptsDir(env)}: set SLUICE_VLLM_KIT to a folder with install.sh and start-vllm.sh`,
+  );
+
+/** Installs the engines in `SLUICE_VLLM_DIR` where they are not yet (minutes, 3 GB). */
+export async function openKit(env: Environment): Promise<Kit> {
+  const scripts = scriptsDir(env);
   const installation = env['SLUICE_VLLM_DIR'] ?? join(tmpdir(), 'sluice-vllm');
-  await access(join(scripts, 'start-vllm.sh')).catch(() => {
-    throw new Error(`no vLLM kit in ${scripts}: set SLUICE_VLLM_KIT to the folder with start-vllm.sh`);
-  });
   await run(join(scripts, 'install.sh'), [installation], { timeout: 1_800_000 });
   return { scripts, installation, tokenizer: join(installation, 'models/tiny') };
 }

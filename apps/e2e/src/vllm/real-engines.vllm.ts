@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
 import { env, missingPrograms } from '../setup.ts';
 import { EventClock } from './event-clock.ts';
-import { MODEL, openKit, type Kit, VllmEngine } from './kit.ts';
+import { type Kit, missingKit, MODEL, openKit, VllmEngine } from './kit.ts';
 import {
   checkIndex,
   type IndexCheck,
@@ -26,7 +26,10 @@ const CACHE_TOKENS = 10_240;
 /** Sections of a report of all tests: a part of them leaves the page as it is. */
 const SECTIONS = 6;
 
-describe('the multi-process system in front of two real vLLM engines', () => {
+const missing = (await missingPrograms('nats-server', 'redis-server')) ?? (await missingKit(env));
+if (missing !== null) console.log(`skipped: ${missing}`);
+
+(missing === null ? describe : describe.skip)('the multi-process system in front of two real vLLM engines', () => {
   const chats = sharedPrefixChats(20261123, REQUESTS);
   const report = new Report();
   let kit: Kit;
@@ -50,8 +53,6 @@ describe('the multi-process system in front of two real vLLM engines', () => {
     checks.map(({ worker, blocks, tookMs }) => `${worker} ${blocks} blocks (after ${tookMs.toFixed(0)} ms)`).join(', ');
 
   beforeAll(async () => {
-    const missing = await missingPrograms('nats-server', 'redis-server');
-    if (missing !== null) throw new Error(missing);
     kit = await openKit(env);
     engines = await VllmEngine.startAll(kit, ['vllm-1', 'vllm-2'], CACHE_TOKENS);
     sluice = await Sluice.start({
