@@ -6,7 +6,7 @@ import type { PolicyId } from './policy-id.ts';
  */
 export interface DecisionTerms {
   /** Unit of the values and of `cost`. */
-  readonly unit: 'ms' | 'score' | 'tokens' | 'requests';
+  readonly unit: 'ms' | 'score' | 'tokens' | 'blocks' | 'requests';
   /** The policy that decided: another than asked when that one had to degrade, see `expected-latency`. */
   readonly basis: PolicyId;
   /** Rows written. Arrays may be longer. */

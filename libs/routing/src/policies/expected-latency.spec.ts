@@ -201,3 +201,22 @@ describe('expected-latency: without usable predictions', () => {
     expect(out.basis).toBe('expected-latency');
   });
 });
+
+describe('oracle', () => {
+  it('is expected-latency told the true output length, and says that it decided', () => {
+    const table = pool(2);
+    usage(table, 0, 0.85);
+    usage(table, 1, 0.2);
+    decodeOn(table, 1, 4, 10);
+    const oracle = expectedLatency({}, 'oracle');
+    for (const expectedOutputTokens of [1, 8000]) {
+      const query = { ...QUERY, expectedOutputTokens };
+      predictAll(table, query, () => 0);
+      const row = decide(table, query);
+      const cost = [...out.cost.slice(0, 2)];
+      expect(oracle.choose(table.columns, query, seededRng(1), out)).toEqual({ kind: 'picked', row });
+      expect([...out.cost.slice(0, 2)]).toEqual(cost);
+      expect([oracle.id, out.basis]).toEqual(['oracle', 'oracle']);
+    }
+  });
+});

@@ -53,18 +53,25 @@ const MOST_OCCUPIED = 0.9;
 /** Cost of a worker whose whole KV cache is smaller than the prompt: last, yet finite. */
 const NEVER_FITS_MS = 1e9;
 
+/** Policies that decide by this cost: with learned output lengths, and with true ones. */
+type LatencyPolicyId = 'expected-latency' | 'oracle';
+
 /**
  * Least expected latency in milliseconds: the request's own predicted TTFT and wait for memory, plus what its choice
  * costs others. Costs within the model's error are ties, broken by power of two choices on the ledger. Without a usable
  * prediction for every worker that is up it decides as `token-load`, and `out.basis` says so.
+ * `oracle` is this policy where the caller knows the true output length and has readings without age: a simulation.
  */
-export function expectedLatency(options: Partial<ExpectedLatencyOptions> = {}): Policy {
+export function expectedLatency(
+  options: Partial<ExpectedLatencyOptions> = {},
+  id: LatencyPolicyId = 'expected-latency',
+): Policy {
   const prices = { ...EXPECTED_LATENCY_DEFAULTS, ...options };
   return {
-    id: 'expected-latency',
+    id,
     needs: NEEDS,
     choose(candidates, query, rng, out) {
-      const best = writeCosts(candidates, query, prices, out);
+      const best = writeCosts(candidates, query, id, prices, out);
       if (best === 'no usable prediction') return chooseByTokenLoad(candidates, query, rng, out);
       if (best < 0) return noWorker(candidates);
       const band = out.cost[best]! + Math.max(prices.tieMs, prices.tieShare * out.cost[best]!);
@@ -77,11 +84,12 @@ export function expectedLatency(options: Partial<ExpectedLatencyOptions> = {}): 
 function writeCosts(
   candidates: Candidates,
   query: RouteQuery,
+  id: LatencyPolicyId,
   prices: ExpectedLatencyOptions,
   out: DecisionTerms,
 ): number | 'no usable prediction' {
   const { size, up, predictedTtftMs, predictedTpotMs, decodesRunning, kvCapacityTokens, step } = candidates;
-  out.layout('expected-latency', 'ms', TERMS, size);
+  out.layout(id, 'ms', TERMS, size);
   const { cost } = out;
   const [ttft, memoryWait, duplicate, memory, laterSteps, stall] = out.values as [
     Float64Array,

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
-import { createPolicy } from '../create-policy.ts';
+import { createPolicy, createSimulatedPolicy } from '../create-policy.ts';
 import { createDecisionTerms } from '../decision-terms.ts';
 import type { FleetTable } from '../fleet-table.ts';
 import { createLedger } from '../ledger.ts';
 import { checkSignals } from '../policy.ts';
-import { POLICY_IDS } from '../policy-id.ts';
+import { POLICY_IDS, SIMULATED_POLICY_IDS } from '../policy-id.ts';
 import type { PolicyId } from '../policy-id.ts';
 import type { Policy } from '../policy.ts';
 import { pool, predictAll, QUERY } from '../testing/pool.ts';
 
 function make(id: PolicyId): Policy {
-  const made = createPolicy(id);
+  const made = createSimulatedPolicy(id);
   if (made.kind !== 'policy') throw new Error(made.message);
   return made.policy;
 }
@@ -37,7 +37,7 @@ const load = (table: FleetTable, row: number, requests: number): void => {
 };
 
 describe('every policy', () => {
-  it.each(POLICY_IDS)('%s never picks a worker that is not up, and says when there is none', (id) => {
+  it.each(SIMULATED_POLICY_IDS)('%s never picks a worker that is not up, and says when there is none', (id) => {
     const policy = make(id);
     const rng = seededRng(2);
     const out = createDecisionTerms();
@@ -54,7 +54,7 @@ describe('every policy', () => {
     expect(policy.choose(pool(0).columns, QUERY, rng, out)).toEqual({ kind: 'no-worker', reason: 'no workers' });
   });
 
-  it.each(POLICY_IDS)('%s writes one cost per row and repeats itself for an equal seed', (id) => {
+  it.each(SIMULATED_POLICY_IDS)('%s writes one cost per row and repeats itself for an equal seed', (id) => {
     const out = createDecisionTerms(1);
     const table = pool(40);
     predictAll(table, QUERY, () => 0);
@@ -71,10 +71,18 @@ describe('createPolicy', () => {
     expect(createPolicy('fastest')).toMatchObject({ kind: 'unknown-policy', known: POLICY_IDS });
   });
 
+  it('makes the oracle for simulations only', () => {
+    expect(createPolicy('oracle').kind).toBe('unknown-policy');
+    expect(createSimulatedPolicy('oracle')).toMatchObject({ kind: 'policy', policy: { id: 'oracle' } });
+    expect(createSimulatedPolicy('fastest')).toMatchObject({ kind: 'unknown-policy', known: SIMULATED_POLICY_IDS });
+  });
+
   it('refuses options that are none', () => {
     expect(createPolicy('expected-latency', { expectedLatency: { memoryPrice: -1 } }).kind).toBe('bad-option');
     const misspelt = { memoryPrize: 1 } as object;
     expect(createPolicy('expected-latency', { expectedLatency: misspelt }).kind).toBe('bad-option');
+    expect(createPolicy('bounded-hash', { boundedHash: { loadFactor: 0.9 } }).kind).toBe('bad-option');
+    expect(createPolicy('dynamo-kv', { dynamo: {} } as object).kind).toBe('bad-option');
   });
 });
 
