@@ -56,10 +56,11 @@ const isBias = (value: unknown): boolean =>
   value.every(
     (entry) =>
       Array.isArray(entry) &&
-      entry.length === 3 &&
+      entry.length === 4 &&
       typeof entry[0] === 'string' &&
       isNumber(entry[1]) &&
-      isAbove0(entry[2]),
+      isAbove0(entry[2]) &&
+      isAbove0(entry[3]),
   );
 const check = record<LearnerState>({
   version: (value) => value === 1,

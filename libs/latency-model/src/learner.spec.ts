@@ -217,7 +217,7 @@ describe('Learner', () => {
       { ...good, version: 2 },
       { ...good, samples: 'many' },
       { ...good, estimator: { scale: [1, 2, 3] } },
-      { ...good, bias: [['w0', null, 3]] },
+      { ...good, bias: [['w0', null, 3, 0.1]] },
     ];
     for (const state of broken) expect(learner.restore(state)).toBe(false);
     expect(learner.parameters().step).toEqual(truth);

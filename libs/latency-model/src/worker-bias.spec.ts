@@ -28,10 +28,24 @@ describe('WorkerBias', () => {
     expect(bias.factor('w7') / bias.factor('w8')).toBeGreaterThan(1.6);
   });
 
+  it('takes for equal what differs by no more than its noise', () => {
+    const bias = new WorkerBias();
+    const rng = seededRng(8);
+    let furthest = 1;
+    for (let i = 0; i < 4000; i++) {
+      // Requests vary by a factor of 4 either way, and neighbours are disturbed alike.
+      const disturbance = Math.log(4) * Math.sin(i / 7) * rng();
+      bias.observe(i % 3 === 0 ? 'a' : 'b', disturbance + 0.3 * (rng() - 0.5));
+      if (i > 40)
+        furthest = Math.max(furthest, bias.factor('a') / bias.factor('b'), bias.factor('b') / bias.factor('a'));
+    }
+    expect(furthest).toBeLessThan(1.1);
+  });
+
   it('forgets a worker that gets no requests because it was believed slow', () => {
     const bias = new WorkerBias();
     observeInTurn(bias, { a: 1, b: 1 }, 200);
-    for (let i = 0; i < 40; i++) bias.observe('b', Math.log(6)); // a busy neighbour for a while
+    for (let i = 0; i < 150; i++) bias.observe('b', Math.log(6)); // a busy neighbour for a while
     expect(bias.factor('b')).toBeGreaterThan(1.5);
     observeInTurn(bias, { a: 1 }, 300);
     expect(bias.factor('b') / bias.factor('a')).toBeLessThan(1.1);
