@@ -104,6 +104,22 @@ describe('Learner', () => {
     expect(error.tpot).toBeLessThan(0.1);
   });
 
+  it.each([1, 2, 3, 4])(
+    'is not led astray by an engine on a machine that is busy with other things (seed %d)',
+    (seed) => {
+      const learner = createLearner({ prior: PRIORS.default, engine });
+      const rates: number[] = [];
+      const from = { ...synthetic(truth, seed), noise: 0.7 };
+      for (let i = 0; i < 1000; i++) {
+        learner.observe(syntheticOutcome(from));
+        if (i >= 300) rates.push(learner.parameters().step.aMsPerToken / truth.aMsPerToken);
+      }
+      // The price of a token decides whether a cached prefix is worth anything: it must never collapse.
+      expect(Math.min(...rates)).toBeGreaterThan(1 / 3);
+      expect(Math.max(...rates)).toBeLessThan(3);
+    },
+  );
+
   it('adapts within 300 outcomes when all step times change, in either direction', () => {
     const learner = createLearner({ prior: truth, engine });
     teach(learner, synthetic(truth, 6), 500);

@@ -16,9 +16,12 @@ export interface StepEstimatorState {
 
 /** One coefficient's standard deviation before samples, as a share of its prior. */
 const PRIOR_DEVIATION = 1;
-/** Share of the past kept per sample while the model fits, and while it is off by half. */
+/**
+ * Share of the past kept per sample while the model fits, and while it is off by half. The latter cannot be small: samples
+ * that are noisy look like a model that is off, and what is learned from a dozen of them is noise.
+ */
 const KEEP_MOST = 0.998;
-const KEEP_LEAST = 0.9;
+const KEEP_LEAST = 0.986;
 const FITS = 0.2;
 const OFF = 0.5;
 const MISFIT_HALF_LIFE = 15;
