@@ -1,0 +1,99 @@
+import type { EngineProfile } from '@sluice/engine-model';
+import type { PolicyId, PolicyOptions } from '@sluice/routing';
+
+/** One request of a workload. Equal block ids at equal places mean equal text; everything else is unique. */
+export interface SimulatedRequest {
+  /** When the client sends it, fixed in advance (open loop). */
+  readonly arrivalMs: number;
+  /** Ids (whole numbers from 0 to 2^31 - 1) of the runs of `blockTokens` tokens that the prompt starts with. */
+  readonly blocks: readonly number[];
+  readonly blockTokens: number;
+  /** Length of the prompt: cuts the last run short, or goes on after it with tokens that no other request has. */
+  readonly promptTokens: number;
+  /** Output tokens after which it ends; the router does not know them. */
+  readonly outputTokens: number;
+  /** Stable number of the client's session, or null. */
+  readonly session: number | null;
+}
+
+/** One replica. */
+export interface EngineSetup {
+  readonly profile: EngineProfile;
+  /** KV tokens of the replica; default: the profile's. */
+  readonly kvTokens?: number;
+  /** Tokens of a KV block; default: the profile's. */
+  readonly blockSize?: number;
+  /** How many times as slow as the profile it computes and reads memory; default 1. */
+  readonly slowdown?: number;
+  /** Replicas of one variant are believed to be alike while latency is learned; default: the profile's id. */
+  readonly variant?: string;
+}
+
+/** Service level: both must be met for a request to count as good. */
+export interface Slo {
+  readonly ttftMs: number;
+  readonly tpotMs: number;
+}
+
+export interface TwinOptions {
+  /** In order of arrival. */
+  readonly requests: readonly SimulatedRequest[];
+  readonly engines: readonly EngineSetup[];
+  readonly policy: PolicyId;
+  readonly policyOptions?: PolicyOptions;
+  /** Of the policy's randomness. */
+  readonly seed: number;
+  /** Between the end of a step and its KV events in the router's index; default 10. */
+  readonly eventLagMs?: number;
+  /** Between two readings of the engines' metrics; default 50. */
+  readonly pollMs?: number;
+  /** Between a request's arrival and its dispatch, the decision made at the end; default 0. */
+  readonly routerLagMs?: number;
+  /** Requests that arrive before are not measured; default 0. */
+  readonly warmUpMs?: number;
+  /**
+   * What the router knows of the engines' speed: their own constants (`exact`, the default), or what a learner made of
+   * the outcomes so far, from the unslowed profile on (`learned`).
+   */
+  readonly latency?: 'exact' | 'learned';
+  /** For goodput. */
+  readonly slo?: Slo;
+  /** Called about a hundred times. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Of all measured requests, a failed one as infinitely late; null where that makes the value infinite or nothing was measured. */
+export interface LatencySummary {
+  readonly mean: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+}
+
+/** What a run showed. Latencies are the client's: from `arrivalMs` on. */
+export interface TwinResult {
+  readonly policy: PolicyId;
+  readonly seed: number;
+  /** Measured requests, failed ones included. */
+  readonly requests: number;
+  readonly failed: number;
+  readonly ttftMs: LatencySummary;
+  /** Time per output token after the first; requests with one output token have none. */
+  readonly tpotMs: LatencySummary;
+  readonly e2eMs: LatencySummary;
+  /** Output tokens of measured requests, over the time from the end of the warm-up until the last one ended. */
+  readonly outputTokensPerS: number;
+  /** Share of the measured prompt tokens that the engines found in their prefix caches. */
+  readonly cachedTokenShare: number;
+  /** Most prompt tokens that one engine was sent, over the mean of all engines (measured requests); 1 is even. */
+  readonly imbalance: number;
+  /** Preemptions in the whole run. */
+  readonly preemptions: number;
+  /** Measured requests per second that met the service level; null without one. */
+  readonly goodput: number | null;
+  /** Steps of all engines in the whole run. */
+  readonly engineSteps: number;
+  /** Virtual time at which the last request ended. */
+  readonly virtualMs: number;
+}
