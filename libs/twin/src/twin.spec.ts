@@ -85,7 +85,7 @@ describe('runTwin', () => {
   });
 
   it('sends a slow engine less when its speed is known, and when it is learned', () => {
-    const requests = Array.from({ length: 400 }, (_, i) => request(i * 60, 1000, 40));
+    const requests = Array.from({ length: 150 }, (_, i) => request(i * 60, 1000, 20));
     const engines = [{ profile }, { profile, slowdown: 3 }];
     const run = (options: Partial<TwinOptions>) => runTwin({ ...base, requests, engines, ...options }).imbalance;
     expect(run({ policy: 'round-robin' })).toBeCloseTo(1, 2);
