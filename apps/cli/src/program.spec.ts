@@ -3,11 +3,18 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { buildProgram, EXIT } from './program.ts';
 
+/** What the last run wrote to stderr. */
+let complaint = '';
+
 /** Runs the command line with its output swallowed. */
 async function run(...args: string[]): Promise<number> {
+  complaint = '';
   const { write } = process.stderr;
   const out = process.stdout.write;
-  process.stderr.write = () => true;
+  process.stderr.write = (text) => {
+    complaint += String(text);
+    return true;
+  };
   process.stdout.write = () => true;
   try {
     return await buildProgram({}).run(['node', 'sluice', ...args]);
@@ -27,14 +34,41 @@ describe('sluice', () => {
     [['up', '--engine', 'http://gpu-1:8000/v1']],
     [['up', '--fleet', 'f.yaml', '--engine', 'http://gpu-1:8000']],
     [['up', '--colour']],
+    [['simulate']],
+    [['simulate', '--trace', 't.jsonl', '--workload', 'b2b']],
+    [['simulate', '--trace', 't.jsonl', '--qps', '3']],
+    [['simulate', '--workload', 'b2b', '--speed', '2']],
+    [['simulate', '--workload', 'lunch']],
+    [['simulate', '--trace', 't.jsonl', '--format', 'xml']],
+    [['simulate', '--trace', 't.jsonl', '--policy', 'fastest']],
+    [['simulate', '--trace', 't.jsonl', '--policy', 'p2c,p2c']],
+    [['simulate', '--trace', 't.jsonl', '--profile', 'abacus']],
     [['fly']],
     [[]],
   ])('refuses %j with the exit code of wrong usage', async (args) => {
     expect(await run(...args)).toBe(EXIT.usage);
   });
 
-  it.each([[['--help']], [['up', '--help']], [['--version']]])('answers %j with success', async (args) => {
-    expect(await run(...args)).toBe(EXIT.ok);
+  it.each([[['--help']], [['up', '--help']], [['simulate', '--help']], [['--version']]])(
+    'answers %j with success',
+    async (args) => {
+      expect(await run(...args)).toBe(EXIT.ok);
+    },
+  );
+
+  it.each([
+    [['--policy', 'fastest'], 'dynamo-kv'],
+    [['--profile', 'abacus'], 'qwen3-32b-tp2-h100'],
+    [['--format', 'xml'], 'mooncake'],
+    [['--workload', 'lunch'], 'reasoning'],
+  ])('lists what there is for simulate %j', async (args, known) => {
+    expect(await run('simulate', ...args)).toBe(EXIT.usage);
+    expect(complaint).toContain(known);
+  });
+
+  it('says which trace cannot be read, and fails', async () => {
+    expect(await run('simulate', '--trace', '/nonexistent/trace.jsonl')).toBe(EXIT.failed);
+    expect(complaint).toContain('/nonexistent/trace.jsonl');
   });
 
   it('says which fleet file cannot be read, and fails', async () => {

@@ -1,4 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { number } from './arguments.ts';
+import { addSimulate } from './simulate/command.ts';
 import { runUp, type UpOptions } from './up/up.ts';
 
 export const VERSION = '0.1.0';
@@ -7,16 +9,6 @@ export const VERSION = '0.1.0';
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-const number =
-  (what: string, min: number, max: number, whole = true) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`${what} is ${whole ? 'a whole number' : 'a number'} from ${min} to ${max}.`);
-    }
-    return value;
-  };
 
 const url = (text: string): string => {
   const parsed = URL.canParse(text) ? new URL(text) : null;
@@ -71,6 +63,9 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     .action(async (options: UpOptions) => {
       code = await runUp(options, env);
     });
+  addSimulate(program, (exitCode) => {
+    code = exitCode;
+  });
 
   return {
     async run(argv) {
