@@ -93,6 +93,36 @@ describe('runTwin', () => {
     expect(run({ policy: 'expected-latency', latency: 'learned' })).toBeGreaterThan(1.2);
   });
 
+  it.each(['round-robin', 'random', 'least-request', 'p2c', 'session-hash'] as const)(
+    'decides the same under %s with the index kept as without it',
+    (policy) => {
+      const requests = Array.from({ length: 60 }, (_, i) => ({
+        ...request(i * 15, 600, 30),
+        blocks: [i % 3],
+        blockTokens: 512,
+        session: i % 7,
+      }));
+      const engines = [{ profile }, { profile, slowdown: 2 }, { profile }];
+      // learning needs the index; these policies do not look at what is learned
+      const kept = runTwin({ ...base, requests, engines, policy, latency: 'learned' });
+      expect(kept).toEqual(runTwin({ ...base, requests, engines, policy }));
+    },
+  );
+
+  it('knows what an engine holds once its events have arrived, and not before', () => {
+    const requests = Array.from({ length: 40 }, (_, i) => ({
+      ...request(i * 600, 1600, 4),
+      blocks: [0],
+      blockTokens: 1600,
+    }));
+    const engines = Array.from({ length: 8 }, () => ({ profile }));
+    const share = (eventLagMs: number) =>
+      runTwin({ ...base, requests, engines, policy: 'token-load', eventLagMs }).cachedTokenShare;
+    // all but the first, and but for the last block, which is always computed
+    expect(share(10)).toBeCloseTo((39 * 1584) / (40 * 1600), 6);
+    expect(share(1e6)).toBeLessThan(share(10) - 0.05);
+  });
+
   it('reports progress up to the last request', () => {
     const seen: number[] = [];
     const requests = Array.from({ length: 250 }, (_, i) => request(i, 50, 2));
