@@ -27,7 +27,11 @@ const boundaries = ({ tests }) => {
         rule('type:twin', ['type:model', 'type:domain'], pure()),
         rule('type:adapter', ['type:model', 'type:contract'], without(FRAMEWORK)),
         rule('type:nest', ['type:model', 'type:contract', 'type:adapter'], without(WIRE)),
-        rule('type:app', ['type:model', 'type:contract', 'type:domain', 'type:adapter', 'type:nest'], without(WIRE)),
+        rule(
+          'type:app',
+          ['type:model', 'type:contract', 'type:domain', 'type:twin', 'type:adapter', 'type:nest'],
+          without(WIRE),
+        ),
         // standalone composes the apps' own modules in one process; nothing else may import an app
         rule(
           'type:composition',
@@ -44,7 +48,11 @@ const boundaries = ({ tests }) => {
         { sourceTag: 'scope:kv', onlyDependOnLibsWithTags: ['scope:kv', 'scope:platform'] },
         { sourceTag: 'scope:latency', onlyDependOnLibsWithTags: ['scope:latency', 'scope:platform'] },
         { sourceTag: 'scope:engine', onlyDependOnLibsWithTags: ['scope:engine', 'scope:platform'] },
-        { sourceTag: 'scope:ui', onlyDependOnLibsWithTags: ['scope:ui', 'scope:platform'] },
+        {
+          sourceTag: 'scope:ui',
+          onlyDependOnLibsWithTags: ['scope:ui', 'scope:twin', 'scope:engine', 'scope:routing', 'scope:platform'],
+        },
+        { sourceTag: 'scope:twin', onlyDependOnLibsWithTags: ['*'] },
         { sourceTag: 'scope:standalone', onlyDependOnLibsWithTags: ['*'] },
         { sourceTag: 'scope:e2e', onlyDependOnLibsWithTags: ['*'] },
       ],
