@@ -1,3 +1,4 @@
+export { ALL_TIERS } from '@sluice/model';
 export { defineRequest, defineStream, defineSubject } from './subject.ts';
 export type {
   ParsedRequestOf,
@@ -9,7 +10,6 @@ export type {
   Subject,
 } from './subject.ts';
 export {
-  ALL_TIERS,
   KV_BATCH_HEADER_BYTES,
   KV_BATCH_VERSION,
   KV_OP_BYTES,

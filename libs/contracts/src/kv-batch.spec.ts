@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ALL_TIERS, type KvBatchSink, KvBatchWriter, KvFlag, readKvBatch, readKvBatchHeader } from './kv-batch.ts';
+import { ALL_TIERS } from '@sluice/model';
+import { type KvBatchSink, KvBatchWriter, KvFlag, readKvBatch, readKvBatchHeader } from './kv-batch.ts';
 
 type Op =
   | { kind: 'store'; tier: number; key: [number, number]; parent: [number, number]; spanBytes: number; tokens: number }

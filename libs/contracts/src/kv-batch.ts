@@ -1,3 +1,4 @@
+import type { BlockChangeSink } from '@sluice/model';
 import { defineStream } from './subject.ts';
 
 /**
@@ -24,8 +25,6 @@ export const KvFlag = {
 } as const;
 
 export const KvOp = { STORE: 1, REMOVE: 2, CLEAR: 3 } as const;
-/** Tier code of a CLEAR that empties every tier. */
-export const ALL_TIERS = 255;
 
 export interface KvBatchHeader {
   readonly flags: number;
@@ -36,21 +35,8 @@ export interface KvBatchHeader {
   readonly engineTimeMs: number;
 }
 
-/** Receives the operations of a batch in order; keys are unsigned 32-bit words. */
-export interface KvBatchSink {
-  store(
-    tier: number,
-    keyHi: number,
-    keyLo: number,
-    parentHi: number,
-    parentLo: number,
-    spanBytes: number,
-    tokens: number,
-  ): void;
-  remove(tier: number, keyHi: number, keyLo: number): void;
-  /** `tier` is a tier code or {@link ALL_TIERS}. */
-  clear(tier: number): void;
-}
+/** Receives the operations of a batch in order. */
+export type KvBatchSink = BlockChangeSink;
 
 /** Collects operations and encodes them; reusable after {@link KvBatchWriter.finish}. */
 export class KvBatchWriter {

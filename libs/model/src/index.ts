@@ -1,5 +1,7 @@
 export { isId, poolId, workerId } from './ids.ts';
 export type { PoolId, WorkerId } from './ids.ts';
+export { ALL_TIERS } from './block-sink.ts';
+export type { BlockChangeSink, BlockSink } from './block-sink.ts';
 export { TIER_COUNT, TIERS, tierCode } from './tier.ts';
 export type { Tier } from './tier.ts';
 export type { Fleet, KvEventSource, PoolSpec, Role, WorkerSpec } from './fleet.ts';

@@ -6,7 +6,7 @@ import { createMatches } from './matches.ts';
 import { createPrefixIndex } from './prefix-index.ts';
 import { createReferenceIndex } from './reference.ts';
 import { chainOf, randomBytes, splice, testRoot } from './testing/prompts.ts';
-import { ALL_TIERS } from './types.ts';
+import { ALL_TIERS } from '@sluice/model';
 import type { PrefixIndex } from './types.ts';
 
 // Many random histories: a busy machine may take its time.

@@ -1,13 +1,12 @@
 export { createMatches, PrefixMatches } from './matches.ts';
 export { createPrefixIndex } from './prefix-index.ts';
-export { ALL_TIERS, SPECULATIVE_SPAN_BYTES } from './types.ts';
-export type { BlockRecord, BlockSink, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
+export { SPECULATIVE_SPAN_BYTES } from './types.ts';
+export type { BlockRecord, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
 export { createReplica, Replica } from './replica.ts';
 export type {
   ApplyOutcome,
   BatchCodec,
   BatchHeader,
-  BatchSink,
   Confidence,
   Position,
   ReplicaJournal,

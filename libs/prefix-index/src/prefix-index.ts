@@ -1,5 +1,5 @@
 import { spanKey, TIER_COUNT } from '@sluice/model';
-import type { WorkerId } from '@sluice/model';
+import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
 import {
   FLAGS,
@@ -18,8 +18,9 @@ import {
   TOKENS,
 } from './node-table.ts';
 import { Speculations } from './speculations.ts';
-import { ALL_TIERS, SPECULATIVE_SPAN_BYTES } from './types.ts';
-import type { BlockRecord, BlockSink, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
+import { SPECULATIVE_SPAN_BYTES } from './types.ts';
+import { ALL_TIERS } from '@sluice/model';
+import type { BlockRecord, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
 import { Walk } from './walk.ts';
 import { CONFIRMED_PLANES, WorkerBlocks } from './worker-blocks.ts';
 

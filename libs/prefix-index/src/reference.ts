@@ -1,8 +1,9 @@
 import { spanKey, TIER_COUNT } from '@sluice/model';
-import type { WorkerId } from '@sluice/model';
+import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
-import { ALL_TIERS, SPECULATIVE_SPAN_BYTES } from './types.ts';
-import type { BlockRecord, BlockSink, IndexStats, PrefixIndex, SpeculationId } from './types.ts';
+import { SPECULATIVE_SPAN_BYTES } from './types.ts';
+import { ALL_TIERS } from '@sluice/model';
+import type { BlockRecord, IndexStats, PrefixIndex, SpeculationId } from './types.ts';
 
 interface Entry {
   /** Speculations in flight that count on the entry. */

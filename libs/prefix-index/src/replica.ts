@@ -1,6 +1,6 @@
 import { TIER_COUNT } from '@sluice/model';
-import type { WorkerId } from '@sluice/model';
-import type { BlockSink, PrefixIndex } from './types.ts';
+import type { BlockChangeSink, WorkerId } from '@sluice/model';
+import type { PrefixIndex } from './types.ts';
 
 /** What a worker's batch says about itself. */
 export interface BatchHeader {
@@ -14,16 +14,10 @@ export interface BatchHeader {
   readonly seq: number;
 }
 
-/** Receives the operations of a batch in order. */
-export interface BatchSink extends BlockSink {
-  remove(tier: number, keyHi: number, keyLo: number): void;
-  clear(tier: number): void;
-}
-
 /** How batches are encoded; both functions throw a RangeError for bytes that are no batch, before anything was handed over. */
 export interface BatchCodec {
   header(bytes: Uint8Array): BatchHeader;
-  operations(bytes: Uint8Array, sink: BatchSink): void;
+  operations(bytes: Uint8Array, sink: BlockChangeSink): void;
 }
 
 /** Told of every change that batches make, after it was made: what a durable copy has to write. */
@@ -70,7 +64,7 @@ export interface ReplicaOptions {
 interface WorkerState {
   readonly id: WorkerId;
   readonly row: number;
-  readonly sink: BatchSink;
+  readonly sink: BlockChangeSink;
   /** Of the last batch believed; -1 before the first. */
   epoch: number;
   seq: number;
@@ -247,7 +241,7 @@ export class Replica {
     }
   }
 
-  #operations(bytes: Uint8Array, sink: BatchSink): boolean {
+  #operations(bytes: Uint8Array, sink: BlockChangeSink): boolean {
     try {
       this.#codec.operations(bytes, sink);
       return true;
@@ -257,7 +251,7 @@ export class Replica {
     }
   }
 
-  #sink(id: WorkerId, row: number): BatchSink {
+  #sink(id: WorkerId, row: number): BlockChangeSink {
     const sink = this.#silentSink(row);
     const journal = this.#journal;
     if (!journal) return sink;
@@ -277,7 +271,7 @@ export class Replica {
     };
   }
 
-  #silentSink(row: number): BatchSink {
+  #silentSink(row: number): BlockChangeSink {
     const index = this.#index;
     return {
       store: (tier, keyHi, keyLo, parentHi, parentLo, spanBytes, tokens) =>

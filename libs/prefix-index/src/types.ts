@@ -1,8 +1,6 @@
-import type { WorkerId } from '@sluice/model';
+import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
 
-/** Tier of {@link PrefixIndex.clear} that means every tier (the same code as on the wire). */
-export const ALL_TIERS = 255;
 /** Bytes of a speculative span: prompts that no event has confirmed are entered in fixed spans of this length. */
 export const SPECULATIVE_SPAN_BYTES = 64;
 
@@ -22,19 +20,6 @@ export interface BlockRecord {
   tokens: number;
   /** Bit t is set when the worker holds the block in tier t. */
   tiers: number;
-}
-
-/** Receives one worker's blocks, parents before children. */
-export interface BlockSink {
-  store(
-    tier: number,
-    keyHi: number,
-    keyLo: number,
-    parentHi: number,
-    parentLo: number,
-    spanBytes: number,
-    tokens: number,
-  ): void;
 }
 
 export interface IndexStats {
@@ -84,7 +69,7 @@ export interface PrefixIndex {
   ): void;
   /** The worker no longer holds the block in this tier. Unknown blocks are ignored. */
   remove(row: number, tier: number, keyHi: number, keyLo: number): void;
-  /** Empties one tier of the worker, or with {@link ALL_TIERS} everything, speculation included. */
+  /** Empties one tier of the worker, or with `ALL_TIERS` everything, speculation included. */
   clear(row: number, tier: number): void;
   /** Whether the worker holds the block; fills `out` when it does. */
   lookup(row: number, keyHi: number, keyLo: number, out: BlockRecord): boolean;

@@ -1,7 +1,7 @@
 import type { KvEvent } from '@sluice/engine-model';
-import { rootKey } from '@sluice/model';
+import { ALL_TIERS, rootKey } from '@sluice/model';
 import type { Candidates, WorkerId } from '@sluice/model';
-import { ALL_TIERS, createMatches, createPrefixIndex } from '@sluice/prefix-index';
+import { createMatches, createPrefixIndex } from '@sluice/prefix-index';
 import type { BlockRecord, SpeculationId } from '@sluice/prefix-index';
 import { CopyCounts } from './copy-counts.ts';
 

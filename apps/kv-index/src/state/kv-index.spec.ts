@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createMemoryBus } from '@sluice/bus';
 import type { Bus } from '@sluice/bus';
-import { ALL_TIERS as WIRE_ALL_TIERS, kvBatchCodec, kvDeltas } from '@sluice/contracts';
+import { kvBatchCodec, kvDeltas } from '@sluice/contracts';
 import { workerId } from '@sluice/model';
-import { ALL_TIERS, createPrefixIndex, createReplica } from '@sluice/prefix-index';
+import { createPrefixIndex, createReplica } from '@sluice/prefix-index';
 import { chainOf, randomBytes, testRoot } from '@sluice/prefix-index/testing';
 import { seededRng } from '@sluice/numerics';
 import { connectRedisStore, createMemoryStore, StoreUnavailable } from '@sluice/store';
@@ -340,7 +340,3 @@ describe('kv-index on a memory store', () => indexSuite(memoryBackend));
 const present = findRedisServer() !== null;
 if (!present) process.stderr.write(`skipped: ${REDIS_SERVER_MISSING}\n`);
 (present ? describe : describe.skip)('kv-index on Redis', () => indexSuite(redisBackend));
-
-describe('codes', () => {
-  it('say the same for "every tier" on the wire and in the index', () => expect(WIRE_ALL_TIERS).toBe(ALL_TIERS));
-});

@@ -1,17 +1,9 @@
 import type { Bus } from '@sluice/bus';
-import { kvDeltas, kvFeed, KvFlag, kvResync, kvSnapshot, readKvBatch, readKvBatchHeader } from '@sluice/contracts';
+import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvSnapshot } from '@sluice/contracts';
 import type { PoolId, WorkerId } from '@sluice/model';
 import { ReplicaFollower } from '@sluice/prefix-index';
-import type { BatchCodec, FollowerCounters, Position, PrefixIndex, SnapshotReply } from '@sluice/prefix-index';
+import type { FollowerCounters, Position, PrefixIndex, SnapshotReply } from '@sluice/prefix-index';
 import type { FeedView } from './prefix-view.ts';
-
-const codec: BatchCodec = {
-  header: (bytes) => {
-    const { flags, epoch, seq } = readKvBatchHeader(bytes);
-    return { begin: (flags & KvFlag.BEGIN) !== 0, incomplete: (flags & KvFlag.INCOMPLETE) !== 0, epoch, seq };
-  },
-  operations: (bytes, sink) => void readKvBatch(bytes, sink),
-};
 
 const TICK_MS = 1000;
 
@@ -29,7 +21,7 @@ export class EventFeed implements FeedView {
     this.#bus = bus;
     this.#follower = new ReplicaFollower({
       index,
-      codec,
+      codec: kvBatchCodec,
       ports: {
         nowMs: now,
         snapshotPage: (worker, cursor) => this.#snapshotPage(worker, cursor),

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { TIERS, workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createMatches } from '../matches.ts';
-import { ALL_TIERS } from '../types.ts';
+import { ALL_TIERS } from '@sluice/model';
 import type { PrefixIndex } from '../types.ts';
 import { chainOf, randomBytes, splice, storeAll, testRoot } from './prompts.ts';
 
