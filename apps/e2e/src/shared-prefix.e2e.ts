@@ -59,7 +59,9 @@ describe('shared system prompts in standalone', () => {
     const home = new Map<number, string>();
     for (let group = 0; group < GROUPS; group++)
       home.set(group, (await ask(group, `first question of group ${group}`)).worker);
-    expect(new Set(home.values()).size).toBe(4); // eight cold prefixes do not herd on one worker
+    // Cold prefixes do not herd on one worker. Where each goes is a tie among idle workers, broken at random: all eight on one
+    // would be a chance of 1 in 16,384.
+    expect(new Set(home.values()).size).toBeGreaterThan(1);
     for (let group = 0; group < GROUPS; group++) {
       const decision = await ask(group, `another question of group ${group}`);
       const holders = decision.candidates.filter((c) => c.cachedTokens > SYSTEM_TOKENS * 0.8).map((c) => c.worker);
