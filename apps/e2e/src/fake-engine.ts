@@ -12,10 +12,6 @@ const METRICS = [
 /** An engine that is healthy until it is asked for something: `answer` decides how it misbehaves. */
 export class FakeEngine {
   readonly url: string;
-  /** Requests for completions that reached it. */
-  asked = 0;
-  /** Of those, how many the other side gave up before they were answered. */
-  aborted = 0;
   readonly #server: Server;
 
   private constructor(server: Server, url: string) {
@@ -24,7 +20,6 @@ export class FakeEngine {
   }
 
   static async start(answer: (response: ServerResponse) => void): Promise<FakeEngine> {
-    let engine: FakeEngine | null = null;
     const server = createServer((request, response) => {
       request.resume();
       if (request.method === 'GET') {
@@ -33,16 +28,10 @@ export class FakeEngine {
         response.end(isModels ? '{"object":"list","data":[{"id":"broken","object":"model"}]}' : METRICS);
         return;
       }
-      engine!.asked++;
-      response.once('close', () => {
-        if (!response.writableEnded && !response.destroyed) return;
-        if (!response.writableFinished) engine!.aborted++;
-      });
       request.once('end', () => answer(response));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    engine = new FakeEngine(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    return engine;
+    return new FakeEngine(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
 
   async stop(): Promise<void> {

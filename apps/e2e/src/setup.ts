@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { findProgram, HOW_TO_GET, type ServerProgram } from '@sluice/process';
 import { repoRoot, Sim, type SimOptions, simTokenizer, Sluice } from '@sluice/testkit';
 
@@ -73,4 +73,3 @@ export async function sumMetric(urls: readonly string[], name: string): Promise<
 }
 
 export const chatUrl = (sluice: Sluice): string => `${sluice.dataUrl}/v1/chat/completions`;
-export const cliMain = join(repoRoot, 'apps/cli/dist/main.js');
