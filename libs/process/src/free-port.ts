@@ -1,18 +1,20 @@
 import { createServer } from 'node:net';
 
-/** A TCP port that nothing on `host` listens on at this moment. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-        else reject(new Error(`no port on ${host}`));
-      });
-    });
-  });
+/**
+ * Ports below those that Linux gives to outgoing connections (32768 on): a port that was free stays free until the
+ * program it is meant for listens on it, however many connections come and go meanwhile.
+ */
+const FIRST_PORT = 15_000;
+const LAST_PORT = 32_000;
+const ATTEMPTS = 200;
+
+/** A TCP port that nothing on `host` listens on at this moment, chosen at random. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if (await isFree(port, host)) return port;
+  }
+  throw new Error(`no free port on ${host} between ${FIRST_PORT} and ${LAST_PORT}`);
 }
 
 /** `count` different free ports. */
@@ -20,4 +22,12 @@ export async function freePorts(count: number, host?: string): Promise<number[]>
   const ports = new Set<number>();
   while (ports.size < count) ports.add(await freePort(host));
   return [...ports];
+}
+
+function isFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@sluice/process';
 
 /** Path of redis-server, or null when it is not on the PATH. */
 export function findRedisServer(): string | null {
@@ -54,14 +55,6 @@ export async function startRedisServer(options: { started?: boolean } = {}): Pro
   };
   if (options.started ?? true) await server.start();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function answering(port: number, child: ChildProcess): Promise<void> {
