@@ -21,7 +21,7 @@ export interface FleetColumns {
   /** Age of the scraped columns; Infinity when never scraped. */
   readonly signalAgeMs: Float64Array;
 
-  // the ledger: what this router has in flight there
+  // the ledger: what this router and its siblings have in flight there, in sum
   readonly inflightRequests: Float64Array;
   /** Uncached prompt tokens sent and not yet prefilled. */
   readonly queuedPrefillTokens: Float64Array;
@@ -35,6 +35,10 @@ export interface FleetColumns {
   readonly heldKvTokensAtScrape: Float64Array;
   /** Output tokens still expected from all requests in flight. */
   readonly expectedGrowthTokens: Float64Array;
+  /** Of `inflightRequests`, those of sibling routers. */
+  readonly siblingRequests: Float64Array;
+  /** Of `queuedPrefillTokens`, those of sibling routers. */
+  readonly siblingQueuedPrefillTokens: Float64Array;
 
   /** Step-model parameters in force for the worker's variant, worker bias applied. */
   readonly step: readonly StepParameters[];

@@ -8,7 +8,9 @@ export type { Fleet, KvEventSource, PoolSpec, Role, WorkerSpec } from './fleet.t
 export type { Rng } from './rng.ts';
 export { rootKey, spanKey } from './span-key.ts';
 export type { PrefixRoot } from './span-key.ts';
+export type { InFlight, LedgerMessage, LedgerRow } from './ledger-message.ts';
 export type { Candidates, FleetColumns, RequestColumns, RouteQuery, Signal } from './candidates.ts';
 export type { StepParameters } from './step-parameters.ts';
 export { API_TIME, STEP_PROFILE_IDS, STEP_PROFILES } from './step-profiles.ts';
 export type { StepProfileId } from './step-profiles.ts';
+export type { RecordedRequest, RecordedTrace } from './recorded-trace.ts';

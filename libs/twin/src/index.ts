@@ -1,9 +1,23 @@
 export { runTwin } from './twin.ts';
-export type { EngineSetup, LatencySummary, SimulatedRequest, Slo, TwinOptions, TwinResult } from './api.ts';
+export type {
+  EngineSetup,
+  EngineTimeline,
+  FleetChange,
+  LatencySummary,
+  RoutersSetup,
+  SimulatedRequest,
+  Slo,
+  TwinOptions,
+  TwinRecords,
+  TwinResult,
+  TwinTimelines,
+} from './api.ts';
 export { bareEngine } from './bare-engine.ts';
-export { b2bWorkload, reasoningWorkload } from './synthetic-workloads.ts';
-export type { B2bOptions, Schedule } from './synthetic-workloads.ts';
-export { fromAzure, fromMooncake } from './trace-workloads.ts';
-export type { AzureRow, MooncakeOptions, MooncakeRow, TraceOptions } from './trace-workloads.ts';
+export type { Schedule } from './workloads/arrivals.ts';
+export { b2bWorkload } from './workloads/shared-prefix.ts';
+export type { B2bOptions } from './workloads/shared-prefix.ts';
+export { reasoningWorkload } from './workloads/reasoning.ts';
+export { playTrace } from './workloads/recorded-trace.ts';
+export type { PlayOptions } from './workloads/recorded-trace.ts';
 export { confidence95, summarize } from './summary.ts';
 export type { ConfidenceInterval } from './summary.ts';

@@ -2,8 +2,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { PROFILE_IDS } from '@sluice/engine-model';
 import { POLICY_IDS } from '@sluice/routing';
+import { FORMAT_IDS } from '@sluice/traces';
 import { idList, number } from '../arguments.ts';
-import { FORMAT_IDS } from './load-trace.ts';
 import { runSimulate, WORKLOAD_IDS } from './simulate.ts';
 import type { SimulateOptions } from './simulate.ts';
 

@@ -1,13 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { sampleTrace } from '@sluice/traces/testing';
 import { runSimulate } from './simulate.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const OPTIONS = {
-  trace: fileURLToPath(new URL('../../testdata/mooncake.jsonl', import.meta.url)),
+  trace: sampleTrace('mooncake.jsonl'),
   format: 'auto',
   speed: 1,
   qps: 5,

@@ -3,10 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { PROFILES } from '@sluice/engine-model';
 import type { ProfileId } from '@sluice/engine-model';
 import type { PolicyId } from '@sluice/routing';
-import { b2bWorkload, reasoningWorkload, runTwin } from '@sluice/twin';
+import { loadTrace, TraceError } from '@sluice/traces';
+import type { FormatId } from '@sluice/traces';
+import { b2bWorkload, playTrace, reasoningWorkload, runTwin } from '@sluice/twin';
 import type { SimulatedRequest, TwinResult } from '@sluice/twin';
-import type { FormatId } from './load-trace.ts';
-import { loadTrace, TraceError } from './load-trace.ts';
 import { createProgress } from './progress.ts';
 import type { Terminal } from './progress.ts';
 import { resultTable } from './table.ts';
@@ -81,9 +81,9 @@ async function openReport(path: string): Promise<FileHandle> {
 async function sourceOf(options: SimulateOptions): Promise<Source> {
   const { trace, workload, qps, speed } = options;
   if (trace !== undefined) {
-    const reader = await loadTrace(trace, options.format, options.limit ?? Infinity);
+    const recorded = await loadTrace(trace, options.format, options.limit ?? Infinity);
     const { kvTokens } = PROFILES[options.profile];
-    return { name: trace, warmUpMs: 0, requests: (seed) => reader.requests({ speed, seed, kvTokens }) };
+    return { name: trace, warmUpMs: 0, requests: (seed) => playTrace(recorded, { speed, seed, kvTokens }) };
   }
   const schedule = { qps, warmUpS: SYNTHETIC_WARM_UP_S };
   return {

@@ -1,7 +1,7 @@
 import { PROFILES } from '@sluice/engine-model';
 import type { PolicyId } from '@sluice/routing';
 import type { TwinResult } from '../api.ts';
-import { b2bWorkload } from '../synthetic-workloads.ts';
+import { b2bWorkload } from '../workloads/shared-prefix.ts';
 import { runTwin } from '../twin.ts';
 
 export const GOLDEN_POLICIES: readonly PolicyId[] = ['round-robin', 'expected-latency'];

@@ -1,8 +1,9 @@
-import { fromAzure } from '@sluice/twin';
-import type { AzureRow } from '@sluice/twin';
+import type { RecordedRequest } from '@sluice/model';
 import { isCount } from './trace-format.ts';
 import type { TraceFormat } from './trace-format.ts';
 
+/** Nothing is shared, so any length of block does. */
+const BLOCK_TOKENS = 16;
 const HEADER = 'TIMESTAMP,ContextTokens,GeneratedTokens';
 const TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(?:Z|\+00:00)?$/;
 
@@ -11,11 +12,11 @@ export const AZURE: TraceFormat = {
   sign: `CSV with the header ${HEADER}`,
   recognizes: (line) => line.trim() === HEADER,
   open() {
-    const rows: AzureRow[] = [];
+    const requests: RecordedRequest[] = [];
     let headed = false;
     return {
       get count() {
-        return rows.length;
+        return requests.length;
       },
       add(line) {
         if (!headed) {
@@ -26,13 +27,13 @@ export const AZURE: TraceFormat = {
         if (fields.length !== 3) return `a row has 3 fields, this one has ${fields.length}`;
         const timestampMs = parseTimeMs(fields[0]!);
         if (timestampMs === null) return `'${fields[0]}' is no time such as 2023-11-16 18:17:03.9799600`;
-        const [inputTokens, outputTokens] = [parseCount(fields[1]!), parseCount(fields[2]!)];
-        if (inputTokens === null) return `ContextTokens must be a whole number from 0, not '${fields[1]}'`;
+        const [promptTokens, outputTokens] = [parseCount(fields[1]!), parseCount(fields[2]!)];
+        if (promptTokens === null) return `ContextTokens must be a whole number from 0, not '${fields[1]}'`;
         if (outputTokens === null) return `GeneratedTokens must be a whole number from 0, not '${fields[2]}'`;
-        rows.push({ timestampMs, inputTokens, outputTokens });
+        requests.push({ timestampMs, blocks: [], promptTokens, outputTokens });
         return null;
       },
-      requests: ({ speed }) => fromAzure(rows, { speed }),
+      trace: () => ({ blockTokens: BLOCK_TOKENS, quantumMs: 0, requests }),
     };
   },
 };

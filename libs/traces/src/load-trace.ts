@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { RecordedTrace } from '@sluice/model';
 import { AZURE } from './azure.ts';
 import { MOONCAKE } from './mooncake.ts';
 import { TOKENS } from './tokens.ts';
@@ -16,7 +17,7 @@ export class TraceError extends Error {}
  * Reads the first `limit` requests of a trace, line by line.
  * @throws TraceError for a file that cannot be read, is of no known format or empty, or has a bad line among those.
  */
-export async function loadTrace(file: string, format: FormatId, limit: number): Promise<TraceReader> {
+export async function loadTrace(file: string, format: FormatId, limit: number): Promise<RecordedTrace> {
   let reader: TraceReader | null = null;
   let number = 0;
   const input = createReadStream(file, 'utf8');
@@ -40,7 +41,7 @@ export async function loadTrace(file: string, format: FormatId, limit: number): 
     input.destroy();
   }
   if (reader === null || reader.count === 0) throw new TraceError(`${file}: there are no requests in it`);
-  return reader;
+  return reader.trace();
 }
 
 function open(file: string, format: FormatId, firstLine: string, number: number): TraceReader {

@@ -1,26 +1,19 @@
-import type { SimulatedRequest } from '@sluice/twin';
+import type { RecordedRequest } from '@sluice/model';
 import { hasKey, isCount, parseObject } from './trace-format.ts';
 import type { TraceFormat } from './trace-format.ts';
 
 const BLOCK_TOKENS = 16;
-
-interface Row {
-  readonly arrivalMs: number;
-  readonly blocks: readonly number[];
-  readonly promptTokens: number;
-  readonly outputTokens: number;
-}
 
 /** Traces with token ids (as LLMServingSim's): JSON lines with `arrival_time_ns`, `input_tok_ids` and `output_toks`. */
 export const TOKENS: TraceFormat = {
   sign: 'JSON lines with "input_tok_ids"',
   recognizes: (line) => hasKey(line, 'input_tok_ids'),
   open() {
-    const rows: Row[] = [];
+    const requests: RecordedRequest[] = [];
     const blockIds = createBlockIds();
     return {
       get count() {
-        return rows.length;
+        return requests.length;
       },
       add(line) {
         const row = parseObject(line);
@@ -35,17 +28,10 @@ export const TOKENS: TraceFormat = {
           return `input_toks is ${String(row['input_toks'])}, but there are ${ids.length} input_tok_ids`;
         }
         const blocks = blockIds(ids);
-        rows.push({ arrivalMs: arrivalNs / 1e6, blocks, promptTokens: ids.length, outputTokens });
+        requests.push({ timestampMs: arrivalNs / 1e6, blocks, promptTokens: ids.length, outputTokens });
         return null;
       },
-      requests: ({ speed }) =>
-        rows
-          .map((row): SimulatedRequest => {
-            const { arrivalMs, outputTokens, ...prompt } = row;
-            const played = { arrivalMs: arrivalMs / speed, outputTokens: Math.max(1, outputTokens) };
-            return { ...prompt, ...played, blockTokens: BLOCK_TOKENS, session: null };
-          })
-          .sort((a, b) => a.arrivalMs - b.arrivalMs),
+      trace: () => ({ blockTokens: BLOCK_TOKENS, quantumMs: 0, requests }),
     };
   },
 };

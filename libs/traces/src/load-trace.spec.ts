@@ -1,13 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadTrace, TraceError } from './load-trace.ts';
 import type { FormatId } from './load-trace.ts';
-
-const sample = (name: string): string => fileURLToPath(new URL(`../../testdata/${name}`, import.meta.url));
-const PLAY = { speed: 1, seed: 1, kvTokens: 300_000 };
+import { sampleTrace } from './testing.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -24,23 +21,23 @@ async function refusal(text: string, format: FormatId = 'auto'): Promise<string>
 }
 
 describe('loadTrace', () => {
-  it('reads Mooncake traces: blocks of 512 tokens, arrivals spread over the 3 s that the trace rounds to', async () => {
-    const reader = await loadTrace(sample('mooncake.jsonl'), 'auto', Infinity);
-    const requests = reader.requests(PLAY);
-    expect(requests).toHaveLength(6);
-    const first = requests.find((request) => request.promptTokens === 6758)!;
-    expect(first).toMatchObject({ blockTokens: 512, outputTokens: 500, session: null });
-    expect(first.blocks).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
-    for (const { arrivalMs } of requests) expect(arrivalMs).toBeLessThan(3000);
-    expect(reader.requests(PLAY)).toEqual(requests);
-    expect(reader.requests({ ...PLAY, seed: 2 })).not.toEqual(requests);
+  it('reads Mooncake traces: blocks of 512 tokens, times rounded to 3 s', async () => {
+    const trace = await loadTrace(sampleTrace('mooncake.jsonl'), 'auto', Infinity);
+    expect(trace).toMatchObject({ blockTokens: 512, quantumMs: 3000 });
+    expect(trace.requests).toHaveLength(6);
+    expect(trace.requests[0]).toEqual({
+      timestampMs: 0,
+      blocks: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+      promptTokens: 6758,
+      outputTokens: 500,
+    });
   });
 
-  it('reads Azure traces: from 0 on, all seven decimals, nothing shared', async () => {
-    const requests = (await loadTrace(sample('azure.csv'), 'auto', Infinity)).requests({ ...PLAY, speed: 2 });
-    expect(requests).toHaveLength(6);
-    expect(requests[0]).toMatchObject({ arrivalMs: 0, promptTokens: 4808, outputTokens: 10, blocks: [] });
-    expect(requests[2]!.arrivalMs).toBeCloseTo((4078.149 - 3979.96) / 2, 2);
+  it('reads Azure traces: all seven decimals of the time, nothing shared', async () => {
+    const { requests, quantumMs } = await loadTrace(sampleTrace('azure.csv'), 'auto', Infinity);
+    expect([requests.length, quantumMs]).toEqual([6, 0]);
+    expect(requests[0]).toMatchObject({ promptTokens: 4808, outputTokens: 10, blocks: [] });
+    expect(requests[2]!.timestampMs - requests[0]!.timestampMs).toBeCloseTo(4078.149 - 3979.96, 2);
   });
 
   it('reads traces with token ids: equal blocks where everything up to there is equal', async () => {
@@ -50,26 +47,27 @@ describe('loadTrace', () => {
     const run = (first: number): number[] => Array.from({ length: 16 }, (_, i) => first + i);
     const prompts = [[...run(0), ...run(50), 7], [...run(0), ...run(50)], [...run(9), ...run(50)], run(0).slice(1)];
     await writeFile(file, prompts.map((ids, i) => line(i * 1e6, ids)).join('\n'));
-    const requests = (await loadTrace(file, 'auto', Infinity)).requests(PLAY);
+    const { requests, blockTokens } = await loadTrace(file, 'auto', Infinity);
+    expect(blockTokens).toBe(16);
     expect(requests.map(({ blocks }) => blocks)).toEqual([[0, 1], [0, 1], [2, 3], []]);
     expect(requests.map(({ promptTokens }) => promptTokens)).toEqual([33, 32, 32, 15]);
-    expect(requests.map(({ arrivalMs }) => arrivalMs)).toEqual([0, 1, 2, 3]);
-    const real = (await loadTrace(sample('tokens.jsonl'), 'auto', Infinity)).requests(PLAY);
+    expect(requests.map(({ timestampMs }) => timestampMs)).toEqual([0, 1, 2, 3]);
+    const real = (await loadTrace(sampleTrace('tokens.jsonl'), 'auto', Infinity)).requests;
     expect(real).toHaveLength(4);
     for (const { blocks, promptTokens } of real) expect(blocks).toHaveLength(Math.floor(promptTokens / 16));
   });
 
   it('stops at the limit and does not look at what follows', async () => {
     const file = join(folder, 'cut');
-    await writeFile(file, `${(await readFile(sample('azure.csv'), 'utf8')).trim()}\nnonsense`);
-    expect((await loadTrace(file, 'azure', 3)).count).toBe(3);
+    await writeFile(file, `${(await readFile(sampleTrace('azure.csv'), 'utf8')).trim()}\nnonsense`);
+    expect((await loadTrace(file, 'azure', 3)).requests).toHaveLength(3);
     await expect(loadTrace(file, 'azure', 99)).rejects.toThrow(/cut:8: a row has 3 fields/);
   });
 
   it('takes blank lines, Windows line ends and a byte order mark', async () => {
     const file = join(folder, 'windows.csv');
     await writeFile(file, '\uFEFFTIMESTAMP,ContextTokens,GeneratedTokens\r\n\r\n2023-11-16 18:17:03.9,5,6\r\n');
-    expect((await loadTrace(file, 'auto', Infinity)).count).toBe(1);
+    expect((await loadTrace(file, 'auto', Infinity)).requests).toHaveLength(1);
   });
 
   const mooncake = (change: object): string =>

@@ -1,13 +1,4 @@
-import type { SimulatedRequest } from '@sluice/twin';
-
-/** How a trace is played. */
-export interface PlayOptions {
-  /** Times as fast as it was recorded. */
-  readonly speed: number;
-  readonly seed: number;
-  /** KV tokens of one engine. */
-  readonly kvTokens: number;
-}
+import type { RecordedTrace } from '@sluice/model';
 
 /** Collects the lines of one trace. */
 export interface TraceReader {
@@ -15,8 +6,8 @@ export interface TraceReader {
   readonly count: number;
   /** Takes the next line that is not blank; returns why it is refused, or null. */
   add(line: string): string | null;
-  /** What was read, in order of arrival. */
-  requests(play: PlayOptions): SimulatedRequest[];
+  /** What was read. */
+  trace(): RecordedTrace;
 }
 
 export interface TraceFormat {
