@@ -27,6 +27,25 @@ export interface EngineSetup {
   readonly slowdown?: number;
   /** Replicas of one variant are believed to be alike while latency is learned; default: the profile's id. */
   readonly variant?: string;
+  /** When it joins the fleet, empty; default: it is there from the start. */
+  readonly joinsMs?: number;
+}
+
+/** An engine dies (its memory is lost, its connections break) or comes back empty. */
+export interface FleetChange {
+  readonly atMs: number;
+  /** Its place in `engines`. */
+  readonly engine: number;
+  readonly kind: 'kill' | 'return';
+}
+
+/** Several routers in front of one fleet; requests are spread over them at random. */
+export interface RoutersSetup {
+  readonly count: number;
+  /** Whether each learns what its siblings have in flight. */
+  readonly shared: 'none' | 'ledgers';
+  /** Until a change of one router's ledger is known to the others; default 5. */
+  readonly shareLagMs?: number;
 }
 
 /** Service level: both must be met for a request to count as good. */
@@ -58,6 +77,24 @@ export interface TwinOptions {
   readonly latency?: 'exact' | 'learned';
   /** For goodput. */
   readonly slo?: Slo;
+  /** Engines that die and come back, in order of time; default: none. */
+  readonly failures?: readonly FleetChange[];
+  /** Until the router notices a death by itself; a refused connection tells it earlier. Default 100. */
+  readonly failureDetectMs?: number;
+  /** Default: one. */
+  readonly routers?: RoutersSetup;
+  /** Share of KV event batches that never reach a router, 0 to 1; default 0. */
+  readonly lostEventShare?: number;
+  /** From noticing that a batch is missing until the engine's whole state is known again; default 1000. */
+  readonly resyncMs?: number;
+  /** Log-normal jitter of every step, mean 1, `sigma` of the logarithm; default: none. */
+  readonly jitter?: { readonly sigma: number };
+  /** Whether the result holds what became of every request. */
+  readonly keepRecords?: boolean;
+  /** Time between two samples of the result's timelines; default: none are taken. */
+  readonly sampleMs?: number;
+  /** Request number `index` goes to engine `row`; again when it is sent elsewhere. */
+  readonly onDecision?: (index: number, row: number, nowMs: number) => void;
   /** Called about a hundred times. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -69,6 +106,37 @@ export interface LatencySummary {
   readonly p90: number | null;
   readonly p99: number | null;
   readonly p999: number | null;
+}
+
+/** Every request by its number, warm-up included. Infinite: it failed. */
+export interface TwinRecords {
+  readonly arrivalMs: Float64Array;
+  readonly firstTokenMs: Float64Array;
+  readonly endMs: Float64Array;
+  /** From arrival, as `e2eMs`. */
+  readonly ttftMs: Float64Array;
+  readonly e2eMs: Float64Array;
+  /** NaN for a request with one output token. */
+  readonly tpotMs: Float64Array;
+  readonly cachedTokens: Float64Array;
+  /** Engine that it was sent to last; -1: none. */
+  readonly engine: Int32Array;
+}
+
+/** One engine at the times of {@link TwinTimelines}. */
+export interface EngineTimeline {
+  readonly running: readonly number[];
+  readonly waiting: readonly number[];
+  /** 0 to 1. */
+  readonly kvUsage: readonly number[];
+  /** Share of the prompt tokens scheduled since the sample before that were found in the cache; null: there were none. */
+  readonly cachedShare: readonly (number | null)[];
+}
+
+/** All zero, and null, while an engine is not there. */
+export interface TwinTimelines {
+  readonly timesMs: readonly number[];
+  readonly engines: readonly EngineTimeline[];
 }
 
 /** What a run showed. Latencies are the client's: from `arrivalMs` on. */
@@ -86,6 +154,11 @@ export interface TwinResult {
   readonly outputTokensPerS: number;
   /** Share of the measured prompt tokens that the engines found in their prefix caches. */
   readonly cachedTokenShare: number;
+  /**
+   * Those cached tokens over what one LRU cache with the KV memory of all engines would have found of the same requests
+   * in order of arrival; null when that is nothing.
+   */
+  readonly capturedReuse: number | null;
   /** Most prompt tokens that one engine was sent, over the mean of all engines (measured requests); 1 is even. */
   readonly imbalance: number;
   /** Preemptions in the whole run. */
@@ -96,4 +169,8 @@ export interface TwinResult {
   readonly engineSteps: number;
   /** Virtual time at which the last request ended. */
   readonly virtualMs: number;
+  /** With `keepRecords`. */
+  readonly records?: TwinRecords;
+  /** With `sampleMs`. */
+  readonly timelines?: TwinTimelines;
 }

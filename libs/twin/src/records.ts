@@ -1,5 +1,6 @@
 import type { PolicyId } from '@sluice/routing';
 import type { SimulatedRequest, Slo, TwinResult } from './api.ts';
+import { pooledHits } from './pooled-lru.ts';
 import { summarize } from './summary.ts';
 
 /** What became of every request, by its number. A request that never ends well stays infinitely late. */
@@ -23,6 +24,9 @@ export interface Run {
   readonly seed: number;
   readonly requests: readonly SimulatedRequest[];
   readonly engines: number;
+  /** Tokens of all engines' KV caches, and of their smallest block. */
+  readonly kvTokens: number;
+  readonly blockSize: number;
   readonly warmUpMs: number;
   readonly slo: Slo | null;
   readonly preemptions: number;
@@ -36,11 +40,13 @@ export function resultOf(run: Run, records: Records): TwinResult {
   const ttftMs: number[] = [];
   const tpotMs: number[] = [];
   const e2eMs: number[] = [];
+  const pooled = pooledHits(requests, run.kvTokens, run.blockSize);
   const sentTokens = new Float64Array(run.engines);
   let failed = 0;
   let good = 0;
   let promptTokens = 0;
   let cachedTokens = 0;
+  let pooledTokens = 0;
   let outputTokens = 0;
   let lastEndMs = warmUpMs;
   for (const [index, request] of requests.entries()) {
@@ -61,6 +67,7 @@ export function resultOf(run: Run, records: Records): TwinResult {
     }
     promptTokens += request.promptTokens;
     cachedTokens += records.cachedTokens[index]!;
+    pooledTokens += pooled[index]!;
     outputTokens += request.outputTokens;
     lastEndMs = Math.max(lastEndMs, records.endMs[index]!);
     if (slo !== null && ttft <= slo.ttftMs && (request.outputTokens === 1 || tpot <= slo.tpotMs)) good++;
@@ -78,6 +85,7 @@ export function resultOf(run: Run, records: Records): TwinResult {
     e2eMs: summarize(e2eMs),
     outputTokensPerS: share(outputTokens, measuredS),
     cachedTokenShare: share(cachedTokens, promptTokens),
+    capturedReuse: pooledTokens > 0 ? cachedTokens / pooledTokens : null,
     imbalance: sent > 0 ? (Math.max(...sentTokens) * run.engines) / sent : 1,
     preemptions: run.preemptions,
     goodput: slo === null ? null : share(good, measuredS),

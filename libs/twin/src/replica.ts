@@ -31,7 +31,7 @@ export class Replica implements Timed {
   private readonly listener: ReplicaListener;
   private readonly step: StepParameters;
   private readonly engine: Engine<Flight>;
-  private readonly kvCapacityTokens: number;
+  readonly kvCapacityTokens: number;
   private underWay: StepResult<Flight> | null = null;
 
   constructor(row: number, setup: EngineSetup, timeline: Timeline, listener: ReplicaListener) {

@@ -75,6 +75,8 @@ class Twin implements ReplicaListener {
       seed,
       requests,
       engines: engines.length,
+      kvTokens: this.replicas.reduce((sum, { kvCapacityTokens }) => sum + kvCapacityTokens, 0),
+      blockSize: Math.min(...engines.map(({ blockSize, profile }) => blockSize ?? profile.blockSize)),
       warmUpMs,
       slo: slo ?? null,
       preemptions: stats.reduce((sum, { preemptions }) => sum + preemptions, 0),
