@@ -52,6 +52,8 @@ function candidates(size: number): Candidates {
     heldKvTokens: zeros(),
     heldKvTokensAtScrape: zeros(),
     expectedGrowthTokens: zeros(),
+    siblingRequests: zeros(),
+    siblingQueuedPrefillTokens: zeros(),
     step: Array.from({ length: size }, () => ({ ...PRIORS['qwen3-32b-tp2-h100'] })),
     cachedTokens: column(size, () => Math.floor(rng() * 3000)),
     predictedTtftMs: zeros(),

@@ -1,4 +1,4 @@
-import type { Candidates, Signal, StepParameters, WorkerId } from '@sluice/model';
+import type { Candidates, InFlight, Signal, StepParameters, WorkerId } from '@sluice/model';
 
 /** One reading of an engine's own signals. */
 export interface ScrapedSignals {
@@ -7,16 +7,6 @@ export interface ScrapedSignals {
   /** Used share of the KV cache, 0 to 1. */
   readonly kvUsage: number;
   readonly kvCapacityTokens: number;
-}
-
-/** What is in flight on one worker, in whole requests and tokens, so that sums return to exactly zero. */
-export interface InFlight {
-  requests: number;
-  queuedPrefillTokens: number;
-  decodes: number;
-  decodeContextTokens: number;
-  heldKvTokens: number;
-  growthTokens: number;
 }
 
 type Column = 'up' | Exclude<Signal, 'step'>;
@@ -34,6 +24,8 @@ const COLUMNS = [
   'heldKvTokens',
   'heldKvTokensAtScrape',
   'expectedGrowthTokens',
+  'siblingRequests',
+  'siblingQueuedPrefillTokens',
   'cachedTokens',
   'predictedTtftMs',
   'predictedTpotMs',
@@ -46,12 +38,27 @@ interface MutableCandidates extends Arrays {
   step: StepParameters[];
 }
 
+const COUNTS = [
+  'requests',
+  'queuedPrefillTokens',
+  'decodes',
+  'decodeContextTokens',
+  'heldKvTokens',
+  'growthTokens',
+] as const satisfies readonly (keyof InFlight)[];
+type Counts = { -readonly [Key in keyof InFlight]: number };
+
 /** Where a worker's counts are kept: they outlive its row, because its requests do. */
 export interface WorkerSlot {
   /** -1 while the worker is not in the table. */
   row: number;
   readonly id: WorkerId;
-  readonly inFlight: InFlight;
+  /** This router's own requests. */
+  readonly inFlight: Counts;
+  /** Sum over the sibling routers. */
+  readonly siblings: Counts;
+  /** Siblings that have something in flight here. */
+  siblingShares: number;
 }
 
 /**
@@ -65,6 +72,7 @@ export class FleetTable {
   private readonly slots = new Map<WorkerId, WorkerSlot>();
   private readonly bySlot: WorkerSlot[] = [];
   private scrapedAtMs: Float64Array;
+  private ownListener: ((slot: WorkerSlot) => void) | null = null;
 
   constructor(capacity: number) {
     const length = Math.max(1, capacity);
@@ -93,11 +101,10 @@ export class FleetTable {
     mutable.step[row] = step;
     this.scrapedAtMs[row] = -Infinity;
     // A worker that left and came back still has what was in flight then.
-    const slot = known ?? { row, id, inFlight: noneInFlight() };
+    const slot = known ?? this.newSlot(id);
     slot.row = row;
-    this.slots.set(id, slot);
     this.bySlot[row] = slot;
-    this.mirror(slot);
+    this.write(slot);
     return row;
   }
 
@@ -157,24 +164,65 @@ export class FleetTable {
     return slot;
   }
 
-  /** For the ledger: copies a slot's counts to its row, and forgets a worker that left once nothing is in flight. */
+  /** For the ledger: its counts of `slot` changed. Forgets a worker that left once nothing is in flight. */
   mirror(slot: WorkerSlot): void {
-    const { row, inFlight } = slot;
-    if (row < 0) {
-      this.forgetIfIdle(slot);
-      return;
+    this.write(slot);
+    if (this.ownListener !== null) this.ownListener(slot);
+    if (slot.row < 0) this.forgetIfIdle(slot);
+  }
+
+  /** Calls `listener` after every change of the ledger's own counts; there is one at most. */
+  onOwnChange(listener: (slot: WorkerSlot) => void): void {
+    this.ownListener = listener;
+  }
+
+  /** For sharing: every worker with own requests in flight, in the table or not. */
+  *slotsInUse(): IterableIterator<WorkerSlot> {
+    for (const slot of this.slots.values()) if (slot.inFlight.requests > 0) yield slot;
+  }
+
+  /** For the siblings' ledgers: the slot of a worker, also of one that is not in the table (yet). */
+  slotOf(id: WorkerId): WorkerSlot {
+    return this.slots.get(id) ?? this.newSlot(id);
+  }
+
+  /**
+   * For the siblings' ledgers: one sibling's share of `slot` is `after` from now on and was `before`; null is nothing.
+   * @param isOld the difference is older than the scraped columns, which show it already
+   */
+  replaceSiblingShare(slot: WorkerSlot, before: InFlight | null, after: InFlight | null, isOld: boolean): void {
+    const { siblings, row } = slot;
+    for (const name of COUNTS) siblings[name] += (after?.[name] ?? 0) - (before?.[name] ?? 0);
+    slot.siblingShares += (after === null ? 0 : 1) - (before === null ? 0 : 1);
+    if (row >= 0 && isOld) {
+      this.mutable.heldKvTokensAtScrape[row]! += (after?.heldKvTokens ?? 0) - (before?.heldKvTokens ?? 0);
     }
+    this.write(slot);
+    if (row < 0) this.forgetIfIdle(slot);
+  }
+
+  /** Copies a slot's counts to its row. */
+  private write({ row, inFlight: own, siblings }: WorkerSlot): void {
+    if (row < 0) return;
     const { mutable } = this;
-    mutable.inflightRequests[row] = inFlight.requests;
-    mutable.queuedPrefillTokens[row] = inFlight.queuedPrefillTokens;
-    mutable.decodesRunning[row] = inFlight.decodes;
-    mutable.decodeContextTokens[row] = inFlight.decodeContextTokens;
-    mutable.heldKvTokens[row] = inFlight.heldKvTokens;
-    mutable.expectedGrowthTokens[row] = inFlight.growthTokens;
+    mutable.inflightRequests[row] = own.requests + siblings.requests;
+    mutable.queuedPrefillTokens[row] = own.queuedPrefillTokens + siblings.queuedPrefillTokens;
+    mutable.decodesRunning[row] = own.decodes + siblings.decodes;
+    mutable.decodeContextTokens[row] = own.decodeContextTokens + siblings.decodeContextTokens;
+    mutable.heldKvTokens[row] = own.heldKvTokens + siblings.heldKvTokens;
+    mutable.expectedGrowthTokens[row] = own.growthTokens + siblings.growthTokens;
+    mutable.siblingRequests[row] = siblings.requests;
+    mutable.siblingQueuedPrefillTokens[row] = siblings.queuedPrefillTokens;
+  }
+
+  private newSlot(id: WorkerId): WorkerSlot {
+    const slot = { row: -1, id, inFlight: nothing(), siblings: nothing(), siblingShares: 0 };
+    this.slots.set(id, slot);
+    return slot;
   }
 
   private forgetIfIdle(slot: WorkerSlot): void {
-    if (slot.inFlight.requests === 0) this.slots.delete(slot.id);
+    if (slot.inFlight.requests === 0 && slot.siblingShares === 0) this.slots.delete(slot.id);
   }
 
   private grow(): void {
@@ -191,7 +239,7 @@ export class FleetTable {
 /** An empty table with room for `capacity` workers; it grows when exceeded. */
 export const createFleetTable = (capacity = 16): FleetTable => new FleetTable(capacity);
 
-const noneInFlight = (): InFlight => ({
+const nothing = (): Counts => ({
   requests: 0,
   queuedPrefillTokens: 0,
   decodes: 0,
@@ -219,6 +267,8 @@ function createArrays(length: number): MutableCandidates {
     heldKvTokens: column(),
     heldKvTokensAtScrape: column(),
     expectedGrowthTokens: column(),
+    siblingRequests: column(),
+    siblingQueuedPrefillTokens: column(),
     cachedTokens: column(),
     predictedTtftMs: column(),
     predictedTpotMs: column(),

@@ -18,4 +18,7 @@ export { createFleetTable } from './fleet-table.ts';
 export type { FleetTable, ScrapedSignals } from './fleet-table.ts';
 export { createLedger } from './ledger.ts';
 export type { BookedRequest, Booking, Ledger } from './ledger.ts';
+export { LedgerOutbox } from './ledger-outbox.ts';
+export { SIBLING_EXPIRY_MS, SIBLING_HEARTBEAT_MS, SiblingLedgers } from './sibling-ledgers.ts';
+export type { Applied, SiblingView } from './sibling-ledgers.ts';
 export { readingWeight, usedKvTokens } from './occupancy.ts';
