@@ -29,6 +29,8 @@ export class PrefixView {
   private readonly rootHi: number;
   private readonly rootLo: number;
   private readonly appliedAtMs: number[] = [];
+  /** Rows whose events have a gap. */
+  private readonly distrusted = new Set<number>();
   private readonly copies: CopyCounts[] = [];
   private readonly record: BlockRecord = { parentHi: 0, parentLo: 0, spanBytes: 0, tokens: 0, tiers: 0 };
   /** Finished speculations that wait for the worker's events, oldest first. */
@@ -69,7 +71,7 @@ export class PrefixView {
   /** The request ended. `computed`: the worker has computed the prompt. */
   settle({ row, id, atMs }: Speculation, computed: boolean, nowMs: number): void {
     if (!computed) this.index.forget(id);
-    else if (this.appliedAtMs[row]! > atMs) this.index.confirm(id);
+    else if (this.appliedAtMs[row]! > atMs || this.distrusted.has(row)) this.index.confirm(id);
     else this.ending.push({ id, dueMs: nowMs + GRACE_MS });
   }
 
@@ -104,6 +106,26 @@ export class PrefixView {
         parentLo = lo;
       }
     }
+  }
+
+  /** The worker's events have a gap: what they said is dropped, and what was routed there stands in, up to its capacity. */
+  distrust(row: number, capacityTokens: number): void {
+    this.forgetEvents(row);
+    this.distrusted.add(row);
+    this.index.setCapacity(row, capacityTokens, BYTES_PER_TOKEN);
+  }
+
+  /** An opening batch of the worker: `events` say all that it holds. */
+  reopen(row: number, events: readonly KvEvent[], nowMs: number): void {
+    this.forgetEvents(row);
+    if (this.distrusted.delete(row)) this.index.setCapacity(row, null, BYTES_PER_TOKEN);
+    this.apply(row, events, nowMs);
+  }
+
+  /** Routed prompts stay. */
+  private forgetEvents(row: number): void {
+    this.index.clear(row, HBM);
+    this.copies[row]!.clear();
   }
 
   private endDue(nowMs: number): void {
