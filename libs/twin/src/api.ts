@@ -48,6 +48,14 @@ export interface RoutersSetup {
   readonly shareLagMs?: number;
 }
 
+/** Requests that wait until all before them have ended, as those of load generators that run in stages do. */
+export interface Stage {
+  /** Number of its first request. */
+  readonly firstRequest: number;
+  /** From the last end before it until it starts. The `arrivalMs` of its requests count from there. */
+  readonly pauseMs: number;
+}
+
 /** Service level: both must be met for a request to count as good. */
 export interface Slo {
   readonly ttftMs: number;
@@ -55,8 +63,10 @@ export interface Slo {
 }
 
 export interface TwinOptions {
-  /** In order of arrival. */
+  /** In order of arrival, within a stage. */
   readonly requests: readonly SimulatedRequest[];
+  /** In order of their first request; default: none, every arrival is fixed in advance. */
+  readonly stages?: readonly Stage[];
   readonly engines: readonly EngineSetup[];
   readonly policy: PolicyId;
   readonly policyOptions?: PolicyOptions;

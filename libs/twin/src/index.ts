@@ -7,6 +7,7 @@ export type {
   RoutersSetup,
   SimulatedRequest,
   Slo,
+  Stage,
   TwinOptions,
   TwinRecords,
   TwinResult,

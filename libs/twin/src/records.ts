@@ -5,6 +5,8 @@ import { summarize } from './summary.ts';
 
 /** What became of every request, by its number. A request that never ends well stays infinitely late. */
 export class Records {
+  /** NaN before it arrived. */
+  readonly arrivalMs: Float64Array;
   readonly firstTokenMs: Float64Array;
   readonly endMs: Float64Array;
   readonly cachedTokens: Float64Array;
@@ -12,6 +14,7 @@ export class Records {
   readonly engine: Int32Array;
 
   constructor(requests: number) {
+    this.arrivalMs = new Float64Array(requests).fill(NaN);
     this.firstTokenMs = new Float64Array(requests).fill(Infinity);
     this.endMs = new Float64Array(requests).fill(Infinity);
     this.cachedTokens = new Float64Array(requests);
@@ -50,9 +53,10 @@ export function resultOf(run: Run, records: Records): TwinResult {
   let outputTokens = 0;
   let lastEndMs = warmUpMs;
   for (const [index, request] of requests.entries()) {
-    if (request.arrivalMs < warmUpMs) continue;
-    const ttft = records.firstTokenMs[index]! - request.arrivalMs;
-    const e2e = records.endMs[index]! - request.arrivalMs;
+    const arrivalMs = records.arrivalMs[index]!;
+    if (arrivalMs < warmUpMs) continue;
+    const ttft = records.firstTokenMs[index]! - arrivalMs;
+    const e2e = records.endMs[index]! - arrivalMs;
     const ended = e2e < Infinity;
     // the difference of two infinities is no number
     const tpot = ended ? (e2e - ttft) / (request.outputTokens - 1) : Infinity;

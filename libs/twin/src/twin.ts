@@ -35,6 +35,11 @@ class Twin implements ReplicaListener {
   private readonly records: Records;
   private readonly progressEvery: number;
   private done = 0;
+  /** Pauses before stages, by their first request. */
+  private readonly pausesMs: ReadonlyMap<number, number>;
+  private stageStartMs = 0;
+  /** First request of the stage that waits; -1: none does. */
+  private held = -1;
   private lastEndMs = 0;
   private nextRefreshMs = REFRESH_MS;
 
@@ -58,6 +63,7 @@ class Twin implements ReplicaListener {
     });
     this.replicas = engines.map((setup, row) => new Replica(row, setup, this.timeline, this));
     this.records = new Records(requests.length);
+    this.pausesMs = new Map(options.stages?.map(({ firstRequest, pauseMs }) => [firstRequest, pauseMs]));
     this.progressEvery = Math.max(1, Math.floor(requests.length / 100));
   }
 
@@ -117,9 +123,16 @@ class Twin implements ReplicaListener {
   /** Request number `index` arrives in its time, and the next one is expected. */
   private expect(index: number): void {
     const { requests, routerLagMs } = this.options;
+    const pauseMs = this.pausesMs.get(index);
+    if (pauseMs !== undefined) {
+      this.held = this.done < index ? index : -1;
+      if (this.held >= 0) return;
+      this.stageStartMs = this.lastEndMs + pauseMs;
+    }
     const request = requests[index]!;
-    this.timeline.push(request.arrivalMs, {
+    this.timeline.push(this.stageStartMs + request.arrivalMs, {
       fire: (nowMs) => {
+        this.records.arrivalMs[index] = nowMs;
         if (index + 1 < requests.length) this.expect(index + 1);
         this.timeline.push(nowMs + routerLagMs, { fire: (atMs) => this.route(new Flight(index, request), atMs) });
       },
@@ -151,6 +164,7 @@ class Twin implements ReplicaListener {
   private ended(nowMs: number): void {
     this.done++;
     this.lastEndMs = nowMs;
+    if (this.done === this.held) this.expect(this.held);
     const total = this.options.requests.length;
     if (this.done % this.progressEvery === 0 || this.done === total) this.options.onProgress?.(this.done, total);
   }
