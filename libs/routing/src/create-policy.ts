@@ -11,7 +11,8 @@ import { leastRequest, powerOfTwoChoices, random, roundRobin } from './policies/
 import { STICKY_DEFAULTS, stickyUntilSaturated } from './policies/sticky-until-saturated.ts';
 import type { StickyOptions } from './policies/sticky-until-saturated.ts';
 import { tokenLoad } from './policies/token-load.ts';
-import { weighted322 } from './policies/weighted-3-2-2.ts';
+import { WEIGHTED_DEFAULTS, weighted322 } from './policies/weighted-3-2-2.ts';
+import type { WeightedOptions } from './policies/weighted-3-2-2.ts';
 
 /** Options by policy; the oracle's are `expectedLatency`. */
 export interface PolicyOptions {
@@ -19,6 +20,7 @@ export interface PolicyOptions {
   readonly boundedHash?: Partial<BoundedHashOptions>;
   readonly stickyUntilSaturated?: Partial<StickyOptions>;
   readonly dynamoKv?: Partial<DynamoKvOptions>;
+  readonly weighted?: Partial<WeightedOptions>;
 }
 
 export type PolicyResult =
@@ -35,7 +37,7 @@ const MAKERS: Readonly<Record<PolicyId, (options: PolicyOptions) => Policy>> = {
   'session-hash': sessionHash,
   'bounded-hash': (options) => boundedHash(options.boundedHash),
   'token-load': tokenLoad,
-  'weighted-3-2-2': weighted322,
+  'weighted-3-2-2': (options) => weighted322(options.weighted),
   'sticky-until-saturated': (options) => stickyUntilSaturated(options.stickyUntilSaturated),
   'dynamo-kv': (options) => dynamoKv(options.dynamoKv),
   oracle: (options) => expectedLatency(options.expectedLatency, 'oracle'),
@@ -46,6 +48,7 @@ const OPTION_DEFAULTS: Readonly<Record<keyof PolicyOptions, object>> = {
   boundedHash: BOUNDED_HASH_DEFAULTS,
   stickyUntilSaturated: STICKY_DEFAULTS,
   dynamoKv: DYNAMO_KV_DEFAULTS,
+  weighted: WEIGHTED_DEFAULTS,
 };
 
 /** Below these, an option makes no sense; below 0 none does. */

@@ -183,6 +183,16 @@ describe('weighted-3-2-2', () => {
     expect(out.names).toEqual(['prefix', 'queue', 'freeKv']);
   });
 
+  it('takes other weights', () => {
+    const table = pool(1);
+    predictAll(table, QUERY, () => 1000);
+    const out = createDecisionTerms(1);
+    const made = createPolicy('weighted-3-2-2', { weighted: { prefixWeight: 1, queueWeight: 4, freeKvWeight: 8 } });
+    if (made.kind !== 'policy') throw new Error(made.message);
+    made.policy.choose(table.columns, QUERY, seededRng(1), out);
+    expect(out.values.map((values) => values[0])).toEqual([0.25, 4, 8]);
+  });
+
   it('scores the queue 1 when all are equal, and a worker never scraped 0 for queue and KV', () => {
     const table = pool(2);
     table.columns.signalAgeMs[1] = Infinity;

@@ -4,15 +4,22 @@ import { cheapest, picked } from './pick.ts';
 
 const TERMS = ['prefix', 'queue', 'freeKv'] as const;
 const NEEDS = ['cachedTokens', 'waitingRequests', 'kvUsage', 'signalAgeMs'] as const satisfies readonly Signal[];
-const PREFIX_WEIGHT = 3;
-const QUEUE_WEIGHT = 2;
-const FREE_KV_WEIGHT = 2;
+
+export interface WeightedOptions {
+  readonly prefixWeight: number;
+  readonly queueWeight: number;
+  readonly freeKvWeight: number;
+}
+
+/** llm-d's default profile. */
+export const WEIGHTED_DEFAULTS: WeightedOptions = { prefixWeight: 3, queueWeight: 2, freeKvWeight: 2 };
 
 /**
- * llm-d's default profile, for comparison: 3 x prefix ratio + 2 x relative queue + 2 x free KV, the best score wins,
- * ties at random. Formulas and source in README.md. `values` are the weighted scores, `cost` is minus their sum.
+ * llm-d's default profile, for comparison: 3 x prefix ratio + 2 x relative queue + 2 x free KV (unless given other
+ * weights), the best score wins, ties at random. Formulas and source in README.md. `values` are the weighted scores, `cost` is minus their sum.
  */
-export function weighted322(): Policy {
+export function weighted322(options: Partial<WeightedOptions> = {}): Policy {
+  const { prefixWeight, queueWeight, freeKvWeight } = { ...WEIGHTED_DEFAULTS, ...options };
   return {
     id: 'weighted-3-2-2',
     needs: NEEDS,
@@ -31,10 +38,10 @@ export function weighted322(): Policy {
       for (let row = 0; row < size; row++) {
         // As in llm-d, a scorer without an answer for a worker scores it 0: one never scraped does not look idle.
         const scraped = signalAgeMs[row] !== Infinity;
-        prefix[row] = PREFIX_WEIGHT * clamp01(cachedTokens[row]! / query.promptTokens);
+        prefix[row] = prefixWeight * clamp01(cachedTokens[row]! / query.promptTokens);
         const relativeQueue = most > least ? (most - waitingRequests[row]!) / (most - least) : 1;
-        queue[row] = scraped ? QUEUE_WEIGHT * clamp01(relativeQueue) : 0;
-        freeKv[row] = scraped ? FREE_KV_WEIGHT * clamp01(1 - kvUsage[row]!) : 0;
+        queue[row] = scraped ? queueWeight * clamp01(relativeQueue) : 0;
+        freeKv[row] = scraped ? freeKvWeight * clamp01(1 - kvUsage[row]!) : 0;
         cost[row] = up[row] === 1 ? -(prefix[row]! + queue[row]! + freeKv[row]!) : Infinity;
       }
       return picked(cheapest(cost, size, rng), candidates);
