@@ -1,4 +1,5 @@
 import type {
+  DatagramSubject,
   ParsedRequestOf,
   PayloadOf,
   ReplyOf,
@@ -35,6 +36,7 @@ export interface ConsumeOptions {
 }
 
 export type StreamHandler = (tokens: readonly string[], bytes: Uint8Array, streamSeq: number) => void;
+export type DatagramHandler = (tokens: readonly string[], bytes: Uint8Array) => void;
 export type DropListener = (stream: StreamSubject, tokens: readonly string[]) => void;
 
 /** Running totals since the bus was made. */
@@ -68,6 +70,14 @@ export interface Bus {
   publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void;
   /** Payloads are validated on receipt; invalid ones are counted and dropped. Lasts over reconnects. */
   subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe;
+
+  /**
+   * To every receiver that is there now, at most once. Waits for no other message to share a write with; the bus owns the
+   * bytes from then on. While disconnected it is dropped and counted.
+   */
+  send(datagram: DatagramSubject, tokens: readonly string[], bytes: Uint8Array): void;
+  /** Calls `handler` for each datagram, whatever its tokens; the sender's own come back too. Lasts over reconnects. */
+  receive(datagram: DatagramSubject, handler: DatagramHandler): Unsubscribe;
 
   /** Asks one of the responders of `subject`. Never rejects. */
   request<T extends RequestSubject>(
@@ -105,8 +115,8 @@ export interface BusLogger {
   warn(message: string): void;
 }
 
-/** Subject text of a stream message, `<name>.<token>.<token>`. @throws RangeError when the tokens do not fit the stream (a bug). */
-export function streamSubjectText(stream: StreamSubject, tokens: readonly string[]): string {
+/** Subject text of one message, `<name>.<token>.<token>`. @throws RangeError when the tokens do not fit the subject (a bug). */
+export function subjectText(stream: StreamSubject | DatagramSubject, tokens: readonly string[]): string {
   if (tokens.length !== stream.parameters.length) {
     throw new RangeError(`${stream.name} takes ${stream.parameters.length} tokens (${stream.parameters.join(', ')})`);
   }

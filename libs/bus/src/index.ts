@@ -4,6 +4,7 @@ export type {
   BusLogger,
   BusState,
   ConsumeOptions,
+  DatagramHandler,
   DropListener,
   RequestOptions,
   RequestOutcome,

@@ -1,4 +1,5 @@
 import type {
+  DatagramSubject,
   ParsedRequestOf,
   PayloadOf,
   ReplyOf,
@@ -8,12 +9,13 @@ import type {
   Subject,
 } from '@sluice/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorText, firstToDeliver, silentLogger, streamSubjectText, unavailable, zeroCounters } from './bus.ts';
+import { errorText, firstToDeliver, silentLogger, subjectText, unavailable, zeroCounters } from './bus.ts';
 import type {
   Bus,
   BusLogger,
   BusState,
   ConsumeOptions,
+  DatagramHandler,
   DropListener,
   RequestOptions,
   RequestOutcome,
@@ -55,6 +57,7 @@ class MemoryBus implements Bus {
   readonly #logger: BusLogger;
   readonly #streamMaxBytes: number;
   readonly #subscribers = new Map<string, Set<Subscriber>>();
+  readonly #receivers = new Map<string, Set<DatagramHandler>>();
   readonly #responders = new Map<string, Responder[]>();
   readonly #streams = new Map<string, { stream: MemoryStream; consumers: Set<Consumer> }>();
   readonly #stateListeners = new Set<(state: BusState) => void>();
@@ -109,6 +112,31 @@ class MemoryBus implements Bus {
     return () => subscribers.delete(subscriber);
   }
 
+  send(datagram: DatagramSubject, tokens: readonly string[], bytes: Uint8Array): void {
+    subjectText(datagram, tokens);
+    if (this.#state === 'disconnected') {
+      this.counters.publishDropped++;
+      return;
+    }
+    this.counters.published++;
+    const receivers = this.#receivers.get(datagram.name);
+    if (!receivers || receivers.size === 0) return;
+    this.#later(() => {
+      for (const handler of [...receivers]) {
+        this.counters.received++;
+        this.#guard(datagram.name, () => handler(tokens, bytes));
+      }
+    });
+  }
+
+  receive(datagram: DatagramSubject, handler: DatagramHandler): Unsubscribe {
+    const receivers = this.#receivers.get(datagram.name) ?? new Set();
+    this.#receivers.set(datagram.name, receivers);
+    const receiver: DatagramHandler = (tokens, bytes) => handler(tokens, bytes);
+    receivers.add(receiver);
+    return () => receivers.delete(receiver);
+  }
+
   async request<T extends RequestSubject>(
     subject: T,
     payload: RequestOf<T>,
@@ -150,7 +178,7 @@ class MemoryBus implements Bus {
   }
 
   append(stream: StreamSubject, tokens: readonly string[], bytes: Uint8Array): void {
-    streamSubjectText(stream, tokens);
+    subjectText(stream, tokens);
     if (this.#state === 'disconnected') {
       this.counters.appendDropped++;
       return;
@@ -185,6 +213,7 @@ class MemoryBus implements Bus {
     while (this.#isBusy() && performance.now() < deadline) await sleep(1);
     this.#state = 'disconnected';
     this.#subscribers.clear();
+    this.#receivers.clear();
     this.#responders.clear();
     this.#streams.clear();
     for (const listener of this.#stateListeners) listener('disconnected');

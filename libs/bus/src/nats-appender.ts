@@ -1,7 +1,7 @@
 import { createInbox } from '@nats-io/transport-node';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { StreamSubject } from '@sluice/contracts';
-import { errorText, streamSubjectText } from './bus.ts';
+import { errorText, subjectText } from './bus.ts';
 import type { BusCounters, BusLogger } from './bus.ts';
 import { awaitStream } from './nats-stream.ts';
 import type { StreamLimits } from './nats-stream.ts';
@@ -52,7 +52,7 @@ export class NatsAppender {
 
   append(tokens: readonly string[], bytes: Uint8Array): void {
     const { stream, counters, queueMaxBytes } = this.#options;
-    const subject = streamSubjectText(stream, tokens);
+    const subject = subjectText(stream, tokens);
     counters.appended++;
     this.#queue.push({ tokens, subject, bytes, phase: 'queued' });
     this.#account(bytes.length + ENTRY_BYTES);

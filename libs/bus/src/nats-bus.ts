@@ -1,6 +1,7 @@
 import { errors, headers } from '@nats-io/transport-node';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type {
+  DatagramSubject,
   ParsedRequestOf,
   PayloadOf,
   ReplyOf,
@@ -10,12 +11,13 @@ import type {
   Subject,
 } from '@sluice/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorText, silentLogger, unavailable, zeroCounters } from './bus.ts';
+import { errorText, silentLogger, subjectText, unavailable, zeroCounters } from './bus.ts';
 import type {
   Bus,
   BusLogger,
   BusState,
   ConsumeOptions,
+  DatagramHandler,
   DropListener,
   RequestOptions,
   RequestOutcome,
@@ -149,12 +151,22 @@ class NatsBus implements Bus {
         this.#logger.warn(`invalid ${subject.name}: ${payload.reason}`);
         return;
       }
-      try {
-        handler(payload.value as PayloadOf<T>);
-      } catch (error) {
-        this.counters.handlerErrors++;
-        this.#logger.warn(`handler of ${subject.name} failed: ${error instanceof Error ? error.stack : String(error)}`);
-      }
+      this.#guard(subject.name, () => handler(payload.value as PayloadOf<T>));
+    });
+  }
+
+  send(datagram: DatagramSubject, tokens: readonly string[], bytes: Uint8Array): void {
+    const subject = subjectText(datagram, tokens);
+    if (this.#draining) this.counters.publishDropped++;
+    else this.#publishNow(subject, bytes);
+  }
+
+  receive(datagram: DatagramSubject, handler: DatagramHandler): Unsubscribe {
+    const every = [datagram.name, ...datagram.parameters.map(() => '*')].join('.');
+    return this.#subscription(every, undefined, (message) => {
+      this.counters.received++;
+      const tokens = message.subject.slice(datagram.name.length + 1).split('.');
+      this.#guard(datagram.name, () => handler(tokens, message.data));
     });
   }
 
@@ -259,6 +271,15 @@ class NatsBus implements Bus {
         subscription = null;
       },
     });
+  }
+
+  #guard(name: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.counters.handlerErrors++;
+      this.#logger.warn(`handler of ${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    }
   }
 
   async #answer<T extends RequestSubject>(

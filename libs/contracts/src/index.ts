@@ -1,6 +1,7 @@
 export { ALL_TIERS } from '@sluice/model';
-export { defineRequest, defineStream, defineSubject } from './subject.ts';
+export { defineDatagram, defineRequest, defineStream, defineSubject } from './subject.ts';
 export type {
+  DatagramSubject,
   ParsedRequestOf,
   PayloadOf,
   ReplyOf,
@@ -24,4 +25,5 @@ export type { KvBatchHeader, KvBatchSink } from './kv-batch.ts';
 export { kvBatchCodec } from './kv-codec.ts';
 export type { KvBatchPosition } from './kv-codec.ts';
 export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
+export { decodeLedgerMessage, encodeLedgerMessage, LEDGER_VERSION, ledgerMessages } from './ledger.ts';
 export { latencyParameters, routeOutcome, stepParametersSchema } from './outcome.ts';

@@ -30,6 +30,16 @@ export interface StreamSubject {
   readonly parameters: readonly string[];
 }
 
+/**
+ * A subject with a compact binary payload that is delivered at most once and at once, and kept nowhere;
+ * `parameters` are the tokens that follow the name.
+ */
+export interface DatagramSubject {
+  readonly kind: 'datagram';
+  readonly name: string;
+  readonly parameters: readonly string[];
+}
+
 export const defineSubject = <S extends z.ZodType>(name: string, schema: S): Subject<S> => ({
   kind: 'json',
   name,
@@ -44,6 +54,12 @@ export const defineRequest = <Q extends z.ZodType, A extends z.ZodType>(
 
 export const defineStream = (name: string, parameters: readonly string[]): StreamSubject => ({
   kind: 'stream',
+  name,
+  parameters,
+});
+
+export const defineDatagram = (name: string, parameters: readonly string[]): DatagramSubject => ({
+  kind: 'datagram',
   name,
   parameters,
 });

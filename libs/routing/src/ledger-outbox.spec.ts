@@ -3,13 +3,15 @@ import type { LedgerMessage } from '@sluice/model';
 import { workerId } from '@sluice/model';
 import type { Rng } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
+import { createPolicy } from './create-policy.ts';
+import { createDecisionTerms } from './decision-terms.ts';
 import type { FleetTable } from './fleet-table.ts';
 import type { Booking, Ledger } from './ledger.ts';
 import { createLedger } from './ledger.ts';
 import { LedgerOutbox } from './ledger-outbox.ts';
 import { SIBLING_EXPIRY_MS, SIBLING_HEARTBEAT_MS, SiblingLedgers } from './sibling-ledgers.ts';
 import { LedgerReference } from './testing/ledger-reference.ts';
-import { pool, STEP } from './testing/pool.ts';
+import { pool, predictAll, QUERY, STEP } from './testing/pool.ts';
 
 const request = { promptTokens: 1000, uncachedTokens: 600, expectedOutputTokens: 50 };
 const w1 = workerId('w1');
@@ -191,5 +193,33 @@ describe('routers that share their ledgers', () => {
         }
       }
     }
+  });
+
+  it('do not herd when they decide on the same state before they hear of each other (seeded)', () => {
+    const made = createPolicy('expected-latency');
+    if (made.kind !== 'policy') throw new Error(made.message);
+    const terms = createDecisionTerms();
+    const [workers, burst, runs] = [8, 4, 200];
+    let shared = 0;
+    for (let seed = 1; seed <= runs; seed++) {
+      const chosen = ['a', 'b'].map((name, i) => {
+        const router = new SimRouter(name, workers);
+        const rng = seededRng(1000 * i + seed);
+        const ledger = createLedger(router.table);
+        return Array.from({ length: burst }, () => {
+          predictAll(router.table, QUERY, () => 0);
+          const choice = made.policy.choose(router.table.columns, QUERY, rng, terms);
+          if (choice.kind !== 'picked') throw new Error(choice.reason);
+          ledger.book(choice.row, { promptTokens: 4000, uncachedTokens: 4000, expectedOutputTokens: 200 });
+          return choice.row;
+        });
+      });
+      // A router never sends two of a burst to one worker while others are idle, so a worker gets two at most.
+      for (const rows of chosen) expect(new Set(rows).size).toBe(burst);
+      shared += chosen[0]!.filter((row) => chosen[1]!.includes(row)).length;
+    }
+    // Independent draws of 4 of 8 share 2 on average; routers that herd share all 4.
+    expect(shared / runs).toBeGreaterThan(1.7);
+    expect(shared / runs).toBeLessThan(2.3);
   });
 });

@@ -181,8 +181,8 @@ describe('SiblingLedgers', () => {
             siblings.expire(nowMs, SIBLING_EXPIRY_MS);
             reference.expire(nowMs, SIBLING_EXPIRY_MS);
           } else {
-            const said = message(each.kind, each.kind === 'leave' ? [] : each.rows, each);
-            const sent = { ...said, rows: each.rows.map(([worker, n]) => ({ worker, inFlight: load(n) })) };
+            const { kind, router, epoch, seq } = each;
+            const sent = message(kind, kind === 'leave' ? [] : each.rows, { router, epoch, seq });
             siblings.apply(sent, nowMs);
             reference.apply(sent, nowMs);
           }

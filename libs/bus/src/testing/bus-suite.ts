@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { defineRequest, defineStream, defineSubject } from '@sluice/contracts';
+import { defineDatagram, defineRequest, defineStream, defineSubject } from '@sluice/contracts';
 import type { StreamSubject } from '@sluice/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -120,6 +120,44 @@ export function busSuite(name: string, factory: () => Promise<BusPair>): void {
         here.publish(note, { n: 2, tag: '' });
         await eventually(() => seen.length === 2);
         expect(there.counters.handlerErrors).toBe(2);
+      });
+    });
+
+    describe('datagrams', () => {
+      const position = defineDatagram(`position${process.pid}.v1`, ['pool', 'worker']);
+
+      it('reach every receiver at once with their tokens, in order, also the sender', async () => {
+        const seen: string[] = [];
+        const own: number[] = [];
+        there.receive(position, (tokens, bytes) => seen.push(`${tokens.join('/')} ${numberOf(bytes)}`));
+        here.receive(position, (_tokens, bytes) => own.push(numberOf(bytes)));
+        await settled();
+        for (let n = 0; n < 100; n++) here.send(position, ['p', `w${n % 2}`], bytesOf(n));
+        await eventually(() => seen.length >= 100 && own.length >= 100);
+        expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => `p/w${n % 2} ${n}`));
+        expect(own).toEqual(Array.from({ length: 100 }, (_, n) => n));
+      });
+
+      it('go on after a receiver that throws, and end for one alone', async () => {
+        const seen: number[] = [];
+        const end = there.receive(position, () => {
+          throw new Error('bad receiver');
+        });
+        there.receive(position, (_tokens, bytes) => seen.push(numberOf(bytes)));
+        await settled();
+        here.send(position, ['p', 'w'], bytesOf(1));
+        await eventually(() => seen.length === 1);
+        end();
+        here.send(position, ['p', 'w'], bytesOf(2));
+        await eventually(() => seen.length === 2);
+        expect(there.counters.handlerErrors).toBe(1);
+      });
+
+      it('are dropped and counted after the end; tokens must fit', async () => {
+        expect(() => here.send(position, ['p'], bytesOf(0))).toThrow(RangeError);
+        await here.drain();
+        here.send(position, ['p', 'w'], bytesOf(1));
+        expect(here.counters.publishDropped).toBe(1);
       });
     });
 
