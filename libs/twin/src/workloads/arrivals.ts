@@ -1,8 +1,11 @@
 import type { Rng } from '@sluice/model';
+import { exponential, gamma } from './distributions.ts';
 
 /** When requests come. What is measured starts after the warm-up. */
 export interface Schedule {
   readonly qps: number;
+  /** Coefficient of variation of the gaps; default 1, a Poisson process. Above it requests come in bursts. */
+  readonly cv?: number;
   /** Default 100. */
   readonly warmUpS?: number;
   /** Default 400. */
@@ -11,20 +14,21 @@ export interface Schedule {
 }
 
 /** Arrival times of a Poisson process of `perSecond` in [0, endMs). */
-export function poissonArrivals(perSecond: number, endMs: number, rng: Rng): number[] {
-  const times: number[] = [];
-  // 1 - rng() is never 0
-  const gap = (): number => (-Math.log(1 - rng()) * 1000) / perSecond;
-  for (let atMs = gap(); atMs < endMs; atMs += gap()) times.push(atMs);
-  return times;
+export const poissonArrivals = (perSecond: number, endMs: number, rng: Rng): number[] =>
+  renewals(endMs, () => (exponential(rng) * 1000) / perSecond);
+
+/** Arrival times in [0, endMs) with gamma-distributed gaps of coefficient of variation `cv`; 0 is evenly spaced. */
+export const gammaArrivals = (perSecond: number, cv: number, endMs: number, rng: Rng): number[] =>
+  renewals(endMs, () => ((cv === 0 ? 1 : gamma(rng, 1 / cv ** 2)) * 1000) / perSecond);
+
+/** Arrival times of a steady stream, warm-up and measured part. */
+export function steadyArrivals({ qps, cv = 1, warmUpS = 100, measuredS = 400 }: Schedule, rng: Rng): number[] {
+  const endMs = 1000 * (warmUpS + measuredS);
+  return cv === 1 ? poissonArrivals(qps, endMs, rng) : gammaArrivals(qps, cv, endMs, rng);
 }
 
-/** Uniform integer in [0, count). */
-export const uniformInt = (rng: Rng, count: number): number => Math.min(count - 1, Math.floor(rng() * count));
-
-/** Normal with mean 0 and deviation 1 (Box-Muller). */
-export const normal = (rng: Rng): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-
-/** Arrival times of a steady Poisson stream. */
-export const steadyArrivals = ({ qps, warmUpS = 100, measuredS = 400 }: Schedule, rng: Rng): number[] =>
-  poissonArrivals(qps, 1000 * (warmUpS + measuredS), rng);
+function renewals(endMs: number, gapMs: () => number): number[] {
+  const times: number[] = [];
+  for (let atMs = gapMs(); atMs < endMs; atMs += gapMs()) times.push(atMs);
+  return times;
+}

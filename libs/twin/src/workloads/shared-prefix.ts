@@ -1,7 +1,9 @@
 import { seededRng } from '@sluice/numerics';
 import type { SimulatedRequest } from '../api.ts';
-import { steadyArrivals, uniformInt } from './arrivals.ts';
+import { steadyArrivals } from './arrivals.ts';
 import type { Schedule } from './arrivals.ts';
+import { blockRun, greatestDivisor } from './block-ids.ts';
+import { uniformInt } from './distributions.ts';
 
 export interface B2bOptions extends Schedule {
   /** Groups of users that share a system prompt; default 150. */
@@ -18,8 +20,6 @@ export interface B2bOptions extends Schedule {
   readonly verbatim: boolean;
 }
 
-const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
-
 /** llm-d's shared-prefix benchmark as a steady Poisson stream: group and user uniform, session = user. */
 export function b2bWorkload(options: B2bOptions): SimulatedRequest[] {
   const { groups = 150, usersPerGroup = 5, systemTokens = 6000, questionTokens = 1200, outputTokens = 1000 } = options;
@@ -27,12 +27,11 @@ export function b2bWorkload(options: B2bOptions): SimulatedRequest[] {
   const blockTokens = greatestDivisor(systemTokens, questionTokens);
   const systemBlocks = systemTokens / blockTokens;
   const questionBlocks = questionTokens / blockTokens;
-  const run = (first: number, length: number): number[] => Array.from({ length }, (_, i) => first + i);
   return steadyArrivals(options, rng).map((arrivalMs) => {
     const group = uniformInt(rng, groups);
     const session = group * usersPerGroup + uniformInt(rng, usersPerGroup);
-    const system = run(group * systemBlocks, systemBlocks);
-    const question = run(groups * systemBlocks + session * questionBlocks, questionBlocks);
+    const system = blockRun(group * systemBlocks, systemBlocks);
+    const question = blockRun(groups * systemBlocks + session * questionBlocks, questionBlocks);
     return {
       arrivalMs,
       blocks: options.verbatim ? [...system, ...question] : system,

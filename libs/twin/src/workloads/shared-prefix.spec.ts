@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { reasoningWorkload } from './reasoning.ts';
 import { b2bWorkload } from './shared-prefix.ts';
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -29,17 +28,5 @@ describe('b2bWorkload', () => {
     expect(first).toMatchObject({ blockTokens: 1200, promptTokens: 7200, outputTokens: 1000 });
     expect(first!.blocks).toHaveLength(5);
     expect(verbatim[0]!.blocks).toHaveLength(6);
-  });
-});
-
-describe('reasoningWorkload', () => {
-  it('has short prompts and long answers of the published shape', () => {
-    const requests = reasoningWorkload({ qps: 20, seed: 2 });
-    const outputs = requests.map(({ outputTokens }) => outputTokens).sort((a, b) => a - b);
-    expect(outputs[outputs.length >> 1]! / Math.exp(7.2)).toBeCloseTo(1, 1);
-    expect(outputs[0]).toBeGreaterThanOrEqual(50);
-    expect(outputs.at(-1)).toBe(12_000);
-    const prompts = requests.map(({ promptTokens }) => promptTokens);
-    expect([Math.min(...prompts), Math.max(...prompts)]).toEqual([200, 1000]);
   });
 });
