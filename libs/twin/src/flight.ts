@@ -4,6 +4,7 @@ import type { Booking } from '@sluice/routing';
 import type { SimulatedRequest } from './api.ts';
 import type { Speculation } from './prefix-view.ts';
 import { outputToken, promptTokensOf } from './prompt-tokens.ts';
+import type { TwinRouter } from './twin-router.ts';
 
 /** What the router decided for a request, and what it holds open until the request ends. */
 export interface Dispatch {
@@ -21,6 +22,10 @@ export interface Dispatch {
 export class Flight implements EngineRequest {
   readonly index: number;
   readonly request: SimulatedRequest;
+  /** The one that the client is connected to. */
+  readonly router: TwinRouter;
+  /** Engines that broke its connection before the first token. */
+  readonly tried: number[] = [];
   readonly promptTokens: Uint32Array;
   /** The prompt as the router sees it. */
   readonly prompt: Uint8Array;
@@ -31,9 +36,10 @@ export class Flight implements EngineRequest {
   progress: RequestProgress | null = null;
   firstTokenMs = NaN;
 
-  constructor(index: number, request: SimulatedRequest) {
+  constructor(index: number, request: SimulatedRequest, router: TwinRouter) {
     this.index = index;
     this.request = request;
+    this.router = router;
     this.promptTokens = promptTokensOf(request, index);
     this.prompt = new Uint8Array(this.promptTokens.buffer);
   }

@@ -1,5 +1,5 @@
 import type { PolicyId } from '@sluice/routing';
-import type { SimulatedRequest, Slo, TwinResult } from './api.ts';
+import type { SimulatedRequest, Slo, TwinRecords, TwinResult } from './api.ts';
 import { pooledHits } from './pooled-lru.ts';
 import { summarize } from './summary.ts';
 
@@ -96,4 +96,18 @@ export function resultOf(run: Run, records: Records): TwinResult {
     engineSteps: run.engineSteps,
     virtualMs: run.virtualMs,
   };
+}
+
+/** The records in the terms of {@link TwinRecords}. */
+export function recordsOf(requests: readonly SimulatedRequest[], records: Records): TwinRecords {
+  const { arrivalMs, firstTokenMs, endMs } = records;
+  const ttftMs = firstTokenMs.map((atMs, index) => atMs - arrivalMs[index]!);
+  const e2eMs = endMs.map((atMs, index) => atMs - arrivalMs[index]!);
+  const tpotMs = e2eMs.map((e2e, index) => {
+    const { outputTokens } = requests[index]!;
+    if (outputTokens === 1) return NaN;
+    // the difference of two infinities is no number
+    return e2e < Infinity ? (e2e - ttftMs[index]!) / (outputTokens - 1) : Infinity;
+  });
+  return { ...records, ttftMs, e2eMs, tpotMs };
 }

@@ -1,5 +1,5 @@
 import { apiTimeMs, createEngine } from '@sluice/engine-model';
-import type { Engine, EngineStats, FinishReason, KvEvent, StepResult } from '@sluice/engine-model';
+import type { Engine, EngineOptions, EngineStats, FinishReason, KvEvent, StepResult } from '@sluice/engine-model';
 import type { StepParameters } from '@sluice/model';
 import type { ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
@@ -24,6 +24,15 @@ export function stepOf({ profile: { step }, slowdown = 1 }: EngineSetup): StepPa
   };
 }
 
+/** KV tokens that a replica has room for, in whole blocks. */
+export function kvTokensOf({
+  profile,
+  kvTokens = profile.kvTokens,
+  blockSize = profile.blockSize,
+}: EngineSetup): number {
+  return Math.floor(kvTokens / blockSize) * blockSize;
+}
+
 /** One engine on the timeline: steps follow each other as long as there is work, and are heard of at their end. */
 export class Replica implements Timed {
   private readonly row: number;
@@ -31,18 +40,26 @@ export class Replica implements Timed {
   private readonly listener: ReplicaListener;
   private readonly step: StepParameters;
   private readonly engine: Engine<Flight>;
-  readonly kvCapacityTokens: number;
+  private readonly kvCapacityTokens: number;
   private underWay: StepResult<Flight> | null = null;
+  private stopped = false;
 
-  constructor(row: number, setup: EngineSetup, timeline: Timeline, listener: ReplicaListener) {
+  constructor(
+    row: number,
+    setup: EngineSetup,
+    timeline: Timeline,
+    listener: ReplicaListener,
+    jitter: EngineOptions['jitter'] | null,
+  ) {
     this.row = row;
     this.timeline = timeline;
     this.listener = listener;
     this.step = stepOf(setup);
     const blockSize = setup.blockSize ?? setup.profile.blockSize;
-    const kvBlocks = Math.floor((setup.kvTokens ?? setup.profile.kvTokens) / blockSize);
-    this.kvCapacityTokens = kvBlocks * blockSize;
-    this.engine = createEngine({ profile: { ...setup.profile, step: this.step }, blockSize, kvBlocks });
+    this.kvCapacityTokens = kvTokensOf(setup);
+    const kvBlocks = this.kvCapacityTokens / blockSize;
+    const profile = { ...setup.profile, step: this.step };
+    this.engine = createEngine({ profile, blockSize, kvBlocks, ...(jitter && { jitter }) });
   }
 
   /** A request was sent here; it reaches the engine when its API is through with it. */
@@ -51,8 +68,14 @@ export class Replica implements Timed {
     this.timeline.push(readyMs, { fire: (atMs) => this.submit(flight, atMs) });
   }
 
+  /** It dies: nothing is heard of it any more. */
+  stop(): void {
+    this.stopped = true;
+  }
+
   /** The step under way ends. */
   fire(nowMs: number): void {
+    if (this.stopped) return;
     const { requests, finished, events } = this.underWay!;
     for (let i = 0; i < requests.length; i++) this.listener.token(requests[i]!, finished[i]!, nowMs);
     if (events.length > 0) this.listener.events(this.row, events, nowMs);
@@ -70,6 +93,7 @@ export class Replica implements Timed {
   }
 
   private submit(flight: Flight, nowMs: number): void {
+    if (this.stopped) return;
     const submission = this.engine.submit(flight, nowMs);
     if (submission.kind === 'rejected') {
       this.listener.refused(flight, nowMs);

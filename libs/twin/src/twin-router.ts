@@ -1,29 +1,27 @@
 import type { KvEvent } from '@sluice/engine-model';
-import { biased, createLearner, DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
-import type { Learner } from '@sluice/latency-model';
-import { workerId } from '@sluice/model';
+import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { Rng, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
-import type { Policy, ScrapedSignals } from '@sluice/routing';
+import type { Choice, Policy, ScrapedSignals } from '@sluice/routing';
+import type { EventReader } from './event-stream.ts';
 import type { Flight } from './flight.ts';
+import type { LearnedLatency } from './learned-latency.ts';
 import { BYTES_PER_TOKEN, PrefixView } from './prefix-view.ts';
 import { RunningMean } from './running-mean.ts';
 
-/** One engine as the router knows it. */
-export interface RoutedWorker {
-  readonly variant: string;
-  /** Step constants believed at the start. */
-  readonly step: StepParameters;
-}
-
 export interface TwinRouterOptions {
-  readonly workers: readonly RoutedWorker[];
+  readonly ids: readonly WorkerId[];
+  /** Step constants believed at the start, and KV tokens, by row. */
+  readonly steps: readonly StepParameters[];
+  readonly kvTokens: readonly number[];
   readonly policy: Policy;
   readonly rng: Rng;
-  /** Whether step constants are learned from outcomes, per variant, or stay what they are. */
-  readonly learns: boolean;
+  /** Is told every outcome; null where nothing is learned. */
+  readonly learned: LearnedLatency | null;
   /** Whether the prefix index is kept; without it every prompt counts as new. */
   readonly matches: boolean;
+  /** Whether it knows how long an output will be; else it takes the mean of those before. */
+  readonly knowsOutputs: boolean;
 }
 
 /** Signals that nothing in the prefix index has a part in. */
@@ -50,50 +48,49 @@ const PRIOR_OUTPUT_TOKENS = 200;
  * The router in virtual time: the production table, ledger, index, predictions and policy, called in the order of
  * `planRequest` and `routeRequest` in apps/router. It knows its own requests, polled metrics and delayed events.
  */
-export class TwinRouter {
+export class TwinRouter implements EventReader {
+  readonly table = createFleetTable();
   private readonly ids: readonly WorkerId[];
+  private readonly kvTokens: readonly number[];
   private readonly policy: Policy;
   private readonly rng: Rng;
-  private readonly table = createFleetTable();
   private readonly ledger = createLedger(this.table);
   private readonly terms = createDecisionTerms();
   private readonly prefix: PrefixView | null;
+  private readonly learned: LearnedLatency | null;
+  private readonly knowsOutputs: boolean;
   private readonly outputTokens = new RunningMean(PRIOR_OUTPUT_TOKENS);
-  /** By row; empty when nothing is learned. */
-  private readonly learners: Learner[] = [];
   private readonly query = { promptTokens: 0, expectedOutputTokens: 0, sessionHash: null as number | null };
 
-  constructor({ workers, policy, rng, learns, matches }: TwinRouterOptions) {
-    this.ids = workers.map((_, row) => workerId(`engine-${row}`));
+  /** Nothing is up until it was scraped. */
+  constructor({ ids, steps, kvTokens, policy, rng, learned, matches, knowsOutputs }: TwinRouterOptions) {
+    this.ids = ids;
+    this.kvTokens = kvTokens;
     this.policy = policy;
     this.rng = rng;
-    this.prefix = matches ? new PrefixView(this.ids) : null;
-    const byVariant = new Map<string, Learner>();
-    for (const [row, { variant, step }] of workers.entries()) {
-      this.table.setUp(this.table.addWorker(this.ids[row]!, step), true);
-      if (!learns) continue;
-      const learner = byVariant.get(variant) ?? createLearner({ prior: step });
-      byVariant.set(variant, learner);
-      this.learners.push(learner);
-    }
+    this.prefix = matches ? new PrefixView(ids) : null;
+    this.learned = learned;
+    this.knowsOutputs = knowsOutputs;
+    for (const [row, id] of ids.entries()) this.table.addWorker(id, steps[row]!);
   }
 
-  /** Match, predict, choose, book: sets `flight.dispatch`, or leaves it null when no worker can be chosen. */
+  /** Match, predict, choose, book: sets `flight.dispatch`, to null when no worker can be chosen. */
   route(flight: Flight, nowMs: number): void {
     const { query, table } = this;
     const { columns } = table;
     table.ageSignals(nowMs);
     query.promptTokens = flight.promptTokens.length;
     this.prefix?.fillCachedTokens(columns, flight.prompt, nowMs);
-    query.expectedOutputTokens = this.outputTokens.value;
+    query.expectedOutputTokens = this.knowsOutputs ? flight.request.outputTokens : this.outputTokens.value;
     query.sessionHash = flight.request.session;
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
-    const choice = this.policy.choose(columns, query, this.rng, this.terms);
+    flight.dispatch = null;
+    const choice = this.chooseUntried(flight.tried);
     if (choice.kind === 'no-worker') return;
     const { row } = choice;
     const cachedTokens = columns.cachedTokens[row]!;
     const load =
-      this.learners.length === 0
+      this.learned === null
         ? null
         : {
             queuedPrefillTokens: columns.queuedPrefillTokens[row]!,
@@ -117,7 +114,7 @@ export class TwinRouter {
     booking.release();
     this.outputTokens.add(outputTokens);
     if (load !== null) {
-      this.learners[row]!.observe({
+      this.learned?.observe(row, {
         worker: this.ids[row]!,
         streamed: true,
         result: 'completed',
@@ -135,27 +132,49 @@ export class TwinRouter {
     if (speculation !== null) this.prefix?.settle(speculation, true, nowMs);
   }
 
-  /** The engine refused the request. */
-  refused(flight: Flight, nowMs: number): void {
+  /** The attempt failed: the engine refused the request, is gone, or died with it. */
+  failed(flight: Flight, nowMs: number): void {
     const { booking, speculation } = flight.dispatch!;
     booking.release();
-    if (speculation !== null) this.prefix?.settle(speculation, false, nowMs);
+    if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
   }
 
   eventsArrived(row: number, events: readonly KvEvent[], nowMs: number): void {
     this.prefix?.apply(row, events, nowMs);
   }
 
-  scraped(row: number, signals: ScrapedSignals, nowMs: number): void {
-    this.table.recordScrape(row, signals, nowMs);
+  eventsMissed(row: number): void {
+    this.prefix?.distrust(row, this.kvTokens[row]!);
   }
 
-  /** Takes over what was learned so far. */
-  refreshParameters(): void {
-    const learned = new Map(this.learners.map((learner) => [learner, learner.parameters()]));
-    for (const [row, learner] of this.learners.entries()) {
-      const { step, workerBias } = learned.get(learner)!;
-      this.table.setStep(row, biased(step, workerBias[this.ids[row]!] ?? 1));
-    }
+  eventsReopened(row: number, events: readonly KvEvent[], nowMs: number): void {
+    this.prefix?.reopen(row, events, nowMs);
+  }
+
+  /** The engine answered a look at its metrics. */
+  scraped(row: number, signals: ScrapedSignals, nowMs: number): void {
+    this.table.recordScrape(row, signals, nowMs);
+    this.table.setUp(row, true);
+  }
+
+  /** The engine is gone: nothing is sent there until it answers again. */
+  markDown(row: number): void {
+    this.table.setUp(row, false);
+  }
+
+  setStep(row: number, step: StepParameters): void {
+    this.table.setStep(row, step);
+  }
+
+  /** Chooses with the tried workers out of the way, unless that leaves none. */
+  private chooseUntried(tried: readonly number[]): Choice {
+    const { up } = this.table.columns;
+    const choose = (): Choice => this.policy.choose(this.table.columns, this.query, this.rng, this.terms);
+    if (tried.length === 0) return choose();
+    const hidden = tried.filter((row) => up[row] === 1);
+    for (const row of hidden) this.table.setUp(row, false);
+    const choice = choose();
+    for (const row of hidden) this.table.setUp(row, true);
+    return choice.kind === 'no-worker' && hidden.length > 0 ? choose() : choice;
   }
 }

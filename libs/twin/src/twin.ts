@@ -1,26 +1,62 @@
 import type { FinishReason, KvEvent } from '@sluice/engine-model';
-import { seededRng } from '@sluice/numerics';
-import { createPolicy } from '@sluice/routing';
+import { createSimulatedPolicy, SIBLING_HEARTBEAT_MS } from '@sluice/routing';
 import type { Policy } from '@sluice/routing';
-import type { TwinOptions, TwinResult } from './api.ts';
+import type { FleetChange, TwinOptions, TwinResult } from './api.ts';
+import { checkOptions } from './check-options.ts';
+import { Clients } from './clients.ts';
+import { EngineFleet } from './engine-fleet.ts';
 import { Flight } from './flight.ts';
-import { Records, resultOf } from './records.ts';
-import { Replica, stepOf } from './replica.ts';
+import { LedgerSharing } from './ledger-sharing.ts';
+import { Records, recordsOf, resultOf } from './records.ts';
+import { kvTokensOf } from './replica.ts';
 import type { ReplicaListener } from './replica.ts';
+import { RouterGroup } from './router-group.ts';
 import { createTimeline } from './timeline.ts';
-import { readsPrefix, TwinRouter } from './twin-router.ts';
+import { TimelineSampler } from './timeline-sampler.ts';
 
-const DEFAULTS = { eventLagMs: 10, pollMs: 50, routerLagMs: 0, warmUpMs: 0 };
-/** How often learned parameters reach the router. */
+type Defaulted =
+  | 'eventLagMs'
+  | 'pollMs'
+  | 'routerLagMs'
+  | 'warmUpMs'
+  | 'latency'
+  | 'failureDetectMs'
+  | 'routers'
+  | 'lostEventShare'
+  | 'resyncMs';
+const DEFAULTS: Required<Pick<TwinOptions, Defaulted>> = {
+  eventLagMs: 10,
+  pollMs: 50,
+  routerLagMs: 0,
+  warmUpMs: 0,
+  latency: 'exact',
+  failureDetectMs: 100,
+  routers: { count: 1, shared: 'none' },
+  lostEventShare: 0,
+  resyncMs: 1000,
+};
+/** The oracle is one router that sees everything as it happens, whatever else is asked. */
+const ORACLE = {
+  eventLagMs: 0,
+  latency: 'exact' as const,
+  failureDetectMs: 0,
+  routers: DEFAULTS.routers,
+  lostEventShare: 0,
+};
+const SHARE_LAG_MS = 5;
+/** How often learned parameters reach the routers. */
 const REFRESH_MS = 1000;
+/** Further attempts at a request whose engine broke the connection before the first token; as in the router. */
+const RETRIES = 2;
 
 /**
  * Runs a workload through simulated engines behind the production decision code, in virtual time, until every request
  * has ended. Deterministic: equal options give equal results, to the last bit.
- * @throws RangeError when there are no engines, requests are not in order of arrival or are no requests, or a policy
- *   option is bad.
+ * @throws RangeError when there are no engines, requests are not in order of arrival or are no requests, or an option
+ *   makes no sense.
  */
 export function runTwin(options: TwinOptions): TwinResult {
+  checkOptions(options);
   const twin = new Twin(options);
   return twin.run();
 }
@@ -28,68 +64,45 @@ export function runTwin(options: TwinOptions): TwinResult {
 class Twin implements ReplicaListener {
   private readonly options: TwinOptions & typeof DEFAULTS;
   private readonly timeline = createTimeline();
-  private readonly router: TwinRouter;
-  /** Keeping the index costs as much as the engines: left out where no decision reads it. */
-  private readonly matches: boolean;
-  private readonly replicas: readonly Replica[];
+  private readonly routers: RouterGroup;
+  private readonly fleet: EngineFleet;
+  private readonly clients: Clients;
   private readonly records: Records;
+  private readonly sampler: TimelineSampler | null;
+  private readonly seesAll: boolean;
   private readonly progressEvery: number;
   private done = 0;
-  /** Pauses before stages, by their first request. */
-  private readonly pausesMs: ReadonlyMap<number, number>;
-  private stageStartMs = 0;
-  /** First request of the stage that waits; -1: none does. */
-  private held = -1;
   private lastEndMs = 0;
-  private nextRefreshMs = REFRESH_MS;
 
   constructor(options: TwinOptions) {
-    this.options = { ...DEFAULTS, ...options };
-    const { engines, requests, seed, latency } = options;
-    if (engines.length === 0) throw new RangeError('a twin needs at least one engine');
-    if (!(this.options.pollMs > 0)) throw new RangeError(`pollMs must be above 0, got ${this.options.pollMs}`);
-    const learns = latency === 'learned';
-    const policy = policyOf(options);
-    this.matches = learns || readsPrefix(policy);
-    this.router = new TwinRouter({
-      workers: engines.map((setup) => ({
-        variant: setup.variant ?? setup.profile.id,
-        step: learns ? setup.profile.step : stepOf(setup),
-      })),
-      policy,
-      rng: seededRng(seed),
-      learns,
-      matches: this.matches,
+    const { timeline } = this;
+    this.seesAll = options.policy === 'oracle';
+    this.options = { ...DEFAULTS, ...options, ...(this.seesAll && ORACLE) };
+    const { engines, requests, seed, stages = [], jitter = null, sampleMs } = this.options;
+    const { latency, lostEventShare, resyncMs, routers } = this.options;
+    this.routers = new RouterGroup({
+      engines,
+      count: routers.count,
+      createPolicy: () => policyOf(options),
+      seed,
+      latency,
+      knowsOutputs: this.seesAll,
+      lostEventShare,
+      resyncMs,
+      timeline,
     });
-    this.replicas = engines.map((setup, row) => new Replica(row, setup, this.timeline, this));
+    this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter });
+    this.clients = new Clients(requests, stages, timeline, (index, nowMs) => this.arrived(index, nowMs));
     this.records = new Records(requests.length);
-    this.pausesMs = new Map(options.stages?.map(({ firstRequest, pauseMs }) => [firstRequest, pauseMs]));
+    this.sampler = sampleMs === undefined ? null : new TimelineSampler(this.fleet);
     this.progressEvery = Math.max(1, Math.floor(requests.length / 100));
   }
 
   run(): TwinResult {
     const { timeline } = this;
-    const { requests, engines, policy, seed, warmUpMs, slo } = this.options;
-    if (requests.length > 0) {
-      timeline.push(Math.min(0, requests[0]!.arrivalMs), { fire: (nowMs) => this.poll(nowMs) });
-      this.expect(0);
-    }
+    if (this.options.requests.length > 0) this.begin();
     for (let due = timeline.pop(); due !== undefined; due = timeline.pop()) due.fire(timeline.nowMs);
-    const stats = this.replicas.map((replica) => replica.stats());
-    const run = {
-      policy,
-      seed,
-      requests,
-      engines: engines.length,
-      kvTokens: this.replicas.reduce((sum, { kvCapacityTokens }) => sum + kvCapacityTokens, 0),
-      blockSize: Math.min(...engines.map(({ blockSize, profile }) => blockSize ?? profile.blockSize)),
-      warmUpMs,
-      slo: slo ?? null,
-      preemptions: stats.reduce((sum, { preemptions }) => sum + preemptions, 0),
-      engineSteps: stats.reduce((sum, { steps }) => sum + steps, 0),
-      virtualMs: this.lastEndMs,
-    };
-    return resultOf(run, this.records);
+    return this.result();
   }
 
   token(flight: Flight, finished: FinishReason | null, nowMs: number): void {
@@ -101,7 +114,8 @@ class Twin implements ReplicaListener {
       booking.tokens(1);
     }
     if (finished === null) return;
-    this.router.completed(flight, nowMs);
+    this.fleet.answered(flight.dispatch!.row, flight);
+    flight.router.completed(flight, nowMs);
     this.records.firstTokenMs[flight.index] = flight.firstTokenMs;
     this.records.endMs[flight.index] = nowMs;
     this.records.cachedTokens[flight.index] = flight.progress!.cachedTokens;
@@ -109,69 +123,135 @@ class Twin implements ReplicaListener {
   }
 
   refused(flight: Flight, nowMs: number): void {
-    this.router.refused(flight, nowMs);
+    this.fleet.answered(flight.dispatch!.row, flight);
+    flight.router.failed(flight, nowMs);
     this.ended(nowMs);
   }
 
   events(row: number, events: readonly KvEvent[], nowMs: number): void {
-    if (!this.matches) return;
-    this.timeline.push(nowMs + this.options.eventLagMs, {
-      fire: (atMs) => this.router.eventsArrived(row, events, atMs),
-    });
+    if (!this.routers.readsEvents) return;
+    this.after(this.options.eventLagMs, nowMs, (atMs) => this.routers.eventsArrived(row, events, atMs));
   }
 
-  /** Request number `index` arrives in its time, and the next one is expected. */
-  private expect(index: number): void {
-    const { requests, routerLagMs } = this.options;
-    const pauseMs = this.pausesMs.get(index);
-    if (pauseMs !== undefined) {
-      this.held = this.done < index ? index : -1;
-      if (this.held >= 0) return;
-      this.stageStartMs = this.lastEndMs + pauseMs;
+  /** What happens by itself: engines come and go, metrics are read, routers talk, and clients send. */
+  private begin(): void {
+    const { requests, engines, failures = [], routers, pollMs, sampleMs, latency } = this.options;
+    const startMs = Math.min(0, requests[0]!.arrivalMs);
+    for (const [row, { joinsMs }] of engines.entries()) {
+      if (joinsMs === undefined) this.fleet.start(row);
+      else this.after(joinsMs, 0, () => this.fleet.start(row));
     }
-    const request = requests[index]!;
-    this.timeline.push(this.stageStartMs + request.arrivalMs, {
-      fire: (nowMs) => {
-        this.records.arrivalMs[index] = nowMs;
-        if (index + 1 < requests.length) this.expect(index + 1);
-        this.timeline.push(nowMs + routerLagMs, { fire: (atMs) => this.route(new Flight(index, request), atMs) });
-      },
-    });
+    for (const change of failures) this.after(change.atMs, 0, (atMs) => this.change(change, atMs));
+    this.every(pollMs, startMs, (nowMs) => this.poll(nowMs));
+    if (latency === 'learned') this.every(REFRESH_MS, startMs + REFRESH_MS, () => this.routers.refreshSteps());
+    if (sampleMs !== undefined) this.every(sampleMs, startMs, (nowMs) => this.sampler?.sample(nowMs));
+    if (routers.shared === 'ledgers') {
+      const tables = this.routers.routers.map(({ table }) => table);
+      const sharing = new LedgerSharing(tables, routers.shareLagMs ?? SHARE_LAG_MS, this.timeline, startMs);
+      this.every(SIBLING_HEARTBEAT_MS, startMs + SIBLING_HEARTBEAT_MS, (nowMs) => sharing.heartbeat(nowMs));
+    }
+    this.clients.start();
   }
 
+  private arrived(index: number, nowMs: number): void {
+    this.records.arrivalMs[index] = nowMs;
+    const flight = new Flight(index, this.options.requests[index]!, this.routers.pick());
+    this.after(this.options.routerLagMs, nowMs, (atMs) => this.route(flight, atMs));
+  }
+
+  /** Sends the request to an engine, to another one when that is gone, and fails it when there is none. */
   private route(flight: Flight, nowMs: number): void {
-    this.router.route(flight, nowMs);
-    const { dispatch } = flight;
-    if (dispatch === null) {
-      this.ended(nowMs);
+    const { router, index } = flight;
+    while (flight.tried.length <= RETRIES) {
+      if (this.seesAll) this.poll(nowMs);
+      router.route(flight, nowMs);
+      if (flight.dispatch === null) break;
+      const { row } = flight.dispatch;
+      this.records.engine[index] = row;
+      this.options.onDecision?.(index, row, nowMs);
+      if (this.fleet.accept(row, flight, nowMs)) return;
+      router.failed(flight, nowMs);
+      router.markDown(row);
+      flight.tried.push(row);
+    }
+    this.ended(nowMs);
+  }
+
+  private change({ engine: row, kind }: FleetChange, nowMs: number): void {
+    const { eventLagMs, failureDetectMs } = this.options;
+    if (kind === 'return') {
+      this.fleet.start(row);
+      this.after(eventLagMs, nowMs, (atMs) => this.routers.eventsReopened(row, atMs));
       return;
     }
-    this.records.engine[flight.index] = dispatch.row;
-    this.replicas[dispatch.row]!.accept(flight, nowMs);
+    const lost = this.fleet.kill(row);
+    this.after(failureDetectMs, nowMs, () => {
+      if (!this.fleet.isUp(row)) this.routers.markDown(row);
+    });
+    for (const flight of lost) {
+      flight.router.failed(flight, nowMs);
+      flight.tried.push(row);
+      // what the client has seen cannot be taken back
+      if (Number.isNaN(flight.firstTokenMs)) this.route(flight, nowMs);
+      else this.ended(nowMs);
+    }
   }
 
-  /** Reads every engine's metrics, again and again while there are requests. */
+  /** Reads the metrics of every engine that answers. */
   private poll(nowMs: number): void {
-    for (const [row, replica] of this.replicas.entries()) this.router.scraped(row, replica.signals(), nowMs);
-    if (nowMs >= this.nextRefreshMs) {
-      this.router.refreshParameters();
-      this.nextRefreshMs = nowMs + REFRESH_MS;
+    for (let row = 0; row < this.fleet.size; row++) {
+      if (this.fleet.isUp(row)) this.routers.scraped(row, this.fleet.signals(row), nowMs);
     }
-    if (this.done === this.options.requests.length) return;
-    this.timeline.push(nowMs + this.options.pollMs, { fire: (atMs) => this.poll(atMs) });
   }
 
   private ended(nowMs: number): void {
     this.done++;
     this.lastEndMs = nowMs;
-    if (this.done === this.held) this.expect(this.held);
+    this.clients.requestEnded(nowMs);
     const total = this.options.requests.length;
     if (this.done % this.progressEvery === 0 || this.done === total) this.options.onProgress?.(this.done, total);
+  }
+
+  private after(delayMs: number, nowMs: number, fire: (atMs: number) => void): void {
+    this.timeline.push(nowMs + delayMs, { fire });
+  }
+
+  /** Again and again while there are requests. */
+  private every(periodMs: number, firstMs: number, happen: (nowMs: number) => void): void {
+    this.timeline.push(firstMs, {
+      fire: (nowMs) => {
+        happen(nowMs);
+        if (this.done < this.options.requests.length) this.every(periodMs, nowMs + periodMs, happen);
+      },
+    });
+  }
+
+  private result(): TwinResult {
+    const { requests, engines, policy, seed, warmUpMs, slo, keepRecords } = this.options;
+    const { preemptions, steps } = this.fleet.totals();
+    const run = {
+      policy,
+      seed,
+      requests,
+      engines: engines.length,
+      kvTokens: engines.reduce((sum, setup) => sum + kvTokensOf(setup), 0),
+      blockSize: Math.min(...engines.map(({ blockSize, profile }) => blockSize ?? profile.blockSize)),
+      warmUpMs,
+      slo: slo ?? null,
+      preemptions,
+      engineSteps: steps,
+      virtualMs: this.lastEndMs,
+    };
+    return {
+      ...resultOf(run, this.records),
+      ...(keepRecords && { records: recordsOf(requests, this.records) }),
+      ...(this.sampler && { timelines: this.sampler.timelines() }),
+    };
   }
 }
 
 function policyOf({ policy, policyOptions }: TwinOptions): Policy {
-  const made = createPolicy(policy, policyOptions);
+  const made = createSimulatedPolicy(policy, policyOptions);
   if (made.kind !== 'policy') throw new RangeError(made.message);
   return made.policy;
 }

@@ -1,0 +1,101 @@
+import type { KvEvent } from '@sluice/engine-model';
+import { workerId } from '@sluice/model';
+import type { Rng } from '@sluice/model';
+import { seededRng } from '@sluice/numerics';
+import type { Policy, ScrapedSignals } from '@sluice/routing';
+import type { EngineSetup } from './api.ts';
+import { EventStream } from './event-stream.ts';
+import { KvHoldings } from './kv-holdings.ts';
+import { LearnedLatency } from './learned-latency.ts';
+import { randomStream } from './random-stream.ts';
+import { kvTokensOf, stepOf } from './replica.ts';
+import type { Timeline } from './timeline.ts';
+import { readsPrefix, TwinRouter } from './twin-router.ts';
+
+export interface RouterGroupOptions {
+  readonly engines: readonly EngineSetup[];
+  readonly count: number;
+  /** One for each router: policies may carry state. */
+  readonly createPolicy: () => Policy;
+  readonly seed: number;
+  readonly latency: 'exact' | 'learned';
+  readonly knowsOutputs: boolean;
+  readonly lostEventShare: number;
+  readonly resyncMs: number;
+  readonly timeline: Timeline;
+}
+
+/** The routers in front of one fleet. Each decides for itself, on what itself saw; what latency teaches is shared. */
+export class RouterGroup {
+  readonly routers: readonly TwinRouter[];
+  /** Whether KV events change any decision. Keeping the index costs as much as the engines. */
+  readonly readsEvents: boolean;
+  private readonly streams: readonly EventStream[];
+  /** By row; empty where no event is lost. */
+  private readonly holdings: readonly KvHoldings[];
+  private readonly learned: LearnedLatency | null;
+  private readonly spread: Rng;
+
+  constructor(options: RouterGroupOptions) {
+    const { engines, count, createPolicy, seed, latency, knowsOutputs, lostEventShare, resyncMs, timeline } = options;
+    const ids = engines.map((_, row) => workerId(`engine-${row}`));
+    const learns = latency === 'learned';
+    const steps = engines.map((setup) => (learns ? setup.profile.step : stepOf(setup)));
+    const variants = engines.map(({ variant, profile }) => variant ?? profile.id);
+    const policies = Array.from({ length: count }, createPolicy);
+    this.readsEvents = learns || readsPrefix(policies[0]!);
+    this.learned = learns ? new LearnedLatency(ids, variants, steps) : null;
+    this.routers = policies.map(
+      (policy, number) =>
+        new TwinRouter({
+          ids,
+          steps,
+          kvTokens: engines.map(kvTokensOf),
+          policy,
+          rng: number === 0 ? seededRng(seed) : randomStream(seed, 'policy of a further router', number),
+          learned: this.learned,
+          matches: this.readsEvents,
+          knowsOutputs,
+        }),
+    );
+    this.holdings = lostEventShare > 0 && this.readsEvents ? engines.map(() => new KvHoldings()) : [];
+    this.streams = this.routers.map((router, number) => {
+      const { holdings } = this;
+      const rng = randomStream(seed, 'lost events', number);
+      const loss = holdings.length > 0 ? { share: lostEventShare, resyncMs, rng, holdings } : null;
+      return new EventStream(router, timeline, loss);
+    });
+    this.spread = randomStream(seed, 'spread over routers');
+  }
+
+  /** The router that the next request comes to. */
+  pick(): TwinRouter {
+    const { routers } = this;
+    return routers.length === 1 ? routers[0]! : routers[Math.floor(this.spread() * routers.length)]!;
+  }
+
+  scraped(row: number, signals: ScrapedSignals, nowMs: number): void {
+    for (const router of this.routers) router.scraped(row, signals, nowMs);
+  }
+
+  markDown(row: number): void {
+    for (const router of this.routers) router.markDown(row);
+  }
+
+  eventsArrived(row: number, events: readonly KvEvent[], nowMs: number): void {
+    this.holdings[row]?.apply(events);
+    for (const stream of this.streams) stream.batch(row, events, nowMs);
+  }
+
+  /** The engine's events start anew, with an empty cache. */
+  eventsReopened(row: number, nowMs: number): void {
+    this.holdings[row]?.apply([{ kind: 'cleared' }]);
+    for (const stream of this.streams) stream.reopened(row, nowMs);
+  }
+
+  /** All take over what was learned so far. */
+  refreshSteps(): void {
+    const steps = this.learned?.steps() ?? [];
+    for (const router of this.routers) for (const [row, step] of steps.entries()) router.setStep(row, step);
+  }
+}
