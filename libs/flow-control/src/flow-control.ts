@@ -1,0 +1,326 @@
+import type { FleetColumns } from '@sluice/model';
+import { DrainRate } from './drain-rate.ts';
+import { Flows } from './flows.ts';
+import type { Flow } from './flows.ts';
+import { HeldQueue } from './held-queue.ts';
+import { Line } from './line.ts';
+import { checkOptions, FLOW_CONTROL_DEFAULTS } from './options.ts';
+import type { FlowControlOptions } from './options.ts';
+import { OvertakenView } from './overtaken.ts';
+import { fits } from './room.ts';
+import { costOf, Ticket, whole } from './ticket.ts';
+import type { FlowRequest, Placement, TicketState } from './ticket.ts';
+
+/** Why a request was turned away. */
+export type ShedReason =
+  /** The queue holds as many requests as it may. */
+  | 'queue-full'
+  /** It holds as many bytes as it may. */
+  | 'queue-bytes'
+  /** The wait would be longer than the TTFT that was asked for. */
+  | 'ttft-slo'
+  /** The wait would be longer than the client's patience. */
+  | 'deadline'
+  /** It was held, and had to make room for a request of a higher band or of a tenant with less held. */
+  | 'displaced'
+  /** It was held until its deadline. */
+  | 'expired';
+
+export interface Shed {
+  readonly kind: 'shed';
+  readonly reason: ShedReason;
+  /** When to try again: until what is held in its band and above has gone, as far as is known. */
+  readonly retryAfterMs: number;
+}
+/** Held requests that had to make room, and when to try again. */
+export interface Displaced<T> extends Shed {
+  readonly ticket: Ticket<T>;
+}
+export type Offered<T> =
+  /** To be sent to the worker now. */
+  | { readonly kind: 'dispatch' }
+  /** It waits for the worker; `displaced` were turned away for it. */
+  | { readonly kind: 'held'; readonly displaced: readonly Displaced<T>[] }
+  | Shed;
+
+/** What {@link FlowControl.pump} asks of the one who routes. All of it is synchronous. */
+export interface FlowHost<T> {
+  /**
+   * Takes a held request's booking out of the ledger and picks again, as the request will meet the pool: its worker
+   * again unless another is better. Null when no worker can be picked; the request has then ended.
+   */
+  pickAgain(ticket: Ticket<T>): Placement<T> | null;
+  /** It waits on, for the worker just picked: to be booked there. */
+  hold(ticket: Ticket<T>): void;
+  /** Its turn has come, at the worker just picked: to be booked and sent. */
+  dispatch(ticket: Ticket<T>): void;
+}
+
+/** Bounds of what is told as Retry-After. */
+const RETRY_MS = { least: 1000, most: 60_000 };
+
+/**
+ * Whose turn it is among the requests of one pool. A request is placed on a worker as always; it is sent only while the
+ * worker has room, and waits *for that worker* otherwise. Each time the worker frees something its first one is picked
+ * again. Order in a line: bands by priority, tenants of a band by service received, requests of a tenant by arrival.
+ * Single-threaded and synchronous; see README.md.
+ */
+export class FlowControl<T> {
+  readonly options: FlowControlOptions;
+  private readonly flows: Flows<T>;
+  private readonly view: OvertakenView<T>;
+  private readonly queue: HeldQueue<T>;
+  private readonly drain = new DrainRate();
+  private readonly key: (flow: Flow<T>) => number;
+  private arrivals = 0;
+
+  /** @throws RangeError when an option makes no sense */
+  constructor(options: FlowControlOptions) {
+    checkOptions(options);
+    this.options = options;
+    this.flows = new Flows(options);
+    this.queue = new HeldQueue(options.maxRequests, options.maxBytes);
+    this.view = new OvertakenView(this.flows);
+    this.key = (flow) => this.flows.key(flow);
+  }
+
+  /** Requests held, in all lines. */
+  get held(): number {
+    return this.queue.requests;
+  }
+
+  get heldBytes(): number {
+    return this.queue.bytes;
+  }
+
+  /** A line for a new worker. */
+  createLine(): Line<T> {
+    return new Line(this.flows.bands.length);
+  }
+
+  /** A request arrives. Nothing is kept of it until it is offered. */
+  arrive(ref: T, request: FlowRequest): Ticket<T> {
+    return new Ticket(ref, request, this.flows.arrival(request.tenant, request.priority), this.arrivals++);
+  }
+
+  /** For a pick: takes out of the ledger columns the held requests that `ticket` goes before. To be put back after it. */
+  takeOutOvertaken(ticket: Ticket<T>, lines: readonly Line<T>[], columns: FleetColumns): void {
+    if (this.held > 0) this.view.takeOut(ticket, lines, columns);
+  }
+
+  putBackOvertaken(): void {
+    this.view.putBack();
+  }
+
+  /** The request was placed on a worker: it is to be sent now, to be booked and held, or turned away. */
+  offer(ticket: Ticket<T>, placement: Placement<T>, nowMs: number): Offered<T> {
+    place(ticket, placement);
+    if (this.mayGo(ticket, placement, nowMs)) {
+      this.start(ticket, nowMs);
+      return DISPATCH;
+    }
+    const late = this.wouldBeLate(ticket, nowMs);
+    if (late !== null) return this.shed(ticket, late);
+    const room = this.queue.makeRoom(ticket, this.flows.bands);
+    if (room.kind === 'full') return this.shed(ticket, room.reason);
+    const displaced = room.displaced.map((victim) => ({ ticket: victim, ...this.shed(victim, 'displaced') }));
+    this.hold(ticket, nowMs);
+    return { kind: 'held', displaced };
+  }
+
+  /**
+   * The worker of `line` has freed something: its first ones are picked again, and sent while there is room. Returns how
+   * many were.
+   */
+  pump(line: Line<T>, host: FlowHost<T>, nowMs: number): number {
+    let sent = 0;
+    for (let ticket = this.first(line, nowMs); ticket !== null; ticket = this.first(line, nowMs)) {
+      const now = this.again(ticket, host, nowMs);
+      if (now === 'running') sent++;
+      if (now === 'held' && ticket.line === line) break;
+    }
+    return sent;
+  }
+
+  /** The worker of `line` is gone: whoever waited for it is picked again, in order of arrival. */
+  abandon(line: Line<T>, host: FlowHost<T>, nowMs: number): void {
+    const stranded = [...line.tickets()].sort((a, b) => a.sequence - b.sequence);
+    for (const ticket of stranded) this.again(ticket, host, nowMs);
+  }
+
+  /** Takes out what was held until its deadline. */
+  expire(nowMs: number): Displaced<T>[] {
+    return this.queue.due(this.flows.all(), nowMs).map((ticket) => {
+      this.unhold(ticket, nowMs);
+      return { ticket, ...this.shed(ticket, 'expired') };
+    });
+  }
+
+  /**
+   * A request has ended, whatever its state; further calls do nothing.
+   * @param served what it did cost the engine, where that is known: its tenant is charged for this in place of the estimate
+   */
+  end(ticket: Ticket<T>, nowMs: number, served: { uncachedTokens: number; outputTokens: number } | null): void {
+    if (ticket.state === 'held') this.unhold(ticket, nowMs);
+    if (ticket.state === 'running') {
+      ticket.line!.running--;
+      ticket.flow.running--;
+      if (served !== null) {
+        this.flows.correct(ticket.flow, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
+      }
+    }
+    ticket.state = 'ended';
+  }
+
+  /** Milliseconds that `ticket` would wait in the queue if it were held now; null while too little is known. */
+  predictedWaitMs(ticket: Ticket<T>): number | null {
+    const perMs = this.drain.perMs();
+    if (perMs === null) return this.held === 0 ? 0 : null;
+    return this.ahead(ticket) / perMs;
+  }
+
+  /** Milliseconds until what is held in the bands from `priority` on has gone, within the bounds of a Retry-After. */
+  retryAfterMs(priority: number): number {
+    const perMs = this.drain.perMs();
+    if (perMs === null) return RETRY_MS.least;
+    const own = this.flows.bandOf(priority).index;
+    let cost = 0;
+    for (const band of this.flows.bands) if (band.index >= own) cost += band.heldCost;
+    return Math.min(RETRY_MS.most, Math.max(RETRY_MS.least, cost / perMs));
+  }
+
+  /** What is held, for people and metrics: bands from the lowest, and in each the tenants that were seen lately. */
+  queues(): BandView[] {
+    return this.flows.bands.map((band) => ({
+      priority: band.priority,
+      requests: band.held,
+      bytes: band.heldBytes,
+      tenants: [...this.flows.all()]
+        .filter((flow) => flow.band === band)
+        .map(({ tenant, weight, held, running, counter }) => ({
+          tenant,
+          weight,
+          held: held.length,
+          running,
+          servedTokens: counter * weight,
+        })),
+    }));
+  }
+
+  private first(line: Line<T>, nowMs: number): Ticket<T> | null {
+    if (line.held === 0) return null;
+    const { starvationMs, yieldEvery } = this.options;
+    return line.first(this.key, nowMs - starvationMs, yieldEvery);
+  }
+
+  /** Picks again for a held request, which may be sent, held somewhere, or have nowhere to go. */
+  private again(ticket: Ticket<T>, host: FlowHost<T>, nowMs: number): TicketState {
+    this.unhold(ticket, nowMs);
+    const placement = host.pickAgain(ticket);
+    if (placement === null) {
+      ticket.state = 'ended';
+      return 'ended';
+    }
+    place(ticket, placement);
+    if (this.mayGo(ticket, placement, nowMs)) {
+      this.start(ticket, nowMs);
+      host.dispatch(ticket);
+      return 'running';
+    }
+    this.hold(ticket, nowMs);
+    host.hold(ticket);
+    return 'held';
+  }
+
+  /** Whether it is first in its line (in which it is not) and the worker has room. */
+  private mayGo(ticket: Ticket<T>, placement: Placement<T>, nowMs: number): boolean {
+    if (!fits(placement, this.options)) return false;
+    const { line } = placement;
+    if (line.held === 0) return true;
+    line.add(ticket);
+    const isFirst = this.first(line, nowMs) === ticket;
+    line.remove(ticket);
+    return isFirst;
+  }
+
+  private start(ticket: Ticket<T>, nowMs: number): void {
+    const line = ticket.line!;
+    this.drain.pass(nowMs, this.queue.requests > 0);
+    this.drain.left(ticket.cost);
+    ticket.charged = ticket.cost;
+    this.flows.charge(ticket.flow, ticket.cost);
+    line.turns = letsAhead(line, ticket) ? 0 : line.turns + 1;
+    line.running++;
+    ticket.flow.running++;
+    ticket.state = 'running';
+  }
+
+  private hold(ticket: Ticket<T>, nowMs: number): void {
+    this.drain.pass(nowMs, this.queue.requests > 0);
+    this.queue.add(ticket);
+    ticket.state = 'held';
+  }
+
+  private unhold(ticket: Ticket<T>, nowMs: number): void {
+    this.drain.pass(nowMs, this.queue.requests > 0);
+    this.queue.remove(ticket);
+    ticket.state = 'new';
+  }
+
+  private shed(ticket: Ticket<T>, reason: ShedReason): Shed {
+    ticket.state = 'ended';
+    return { kind: 'shed', reason, retryAfterMs: this.retryAfterMs(ticket.request.priority) };
+  }
+
+  /** Why the request would wait longer than it may, as far as is known. */
+  private wouldBeLate(ticket: Ticket<T>, nowMs: number): ShedReason | null {
+    const { deadlineAtMs, ttftSloMs, arrivedAtMs } = ticket.request;
+    if (deadlineAtMs === null && ttftSloMs === null) return null;
+    const waitMs = this.predictedWaitMs(ticket);
+    if (waitMs === null) return null;
+    if (deadlineAtMs !== null && nowMs + waitMs >= deadlineAtMs) return 'deadline';
+    return ttftSloMs !== null && nowMs + waitMs - arrivedAtMs > ttftSloMs ? 'ttft-slo' : null;
+  }
+
+  /** Cost of what is served before `ticket`: all of higher bands, and of its own what its tenants are due by then. */
+  private ahead(ticket: Ticket<T>): number {
+    const { flow } = ticket;
+    let cost = flow.heldCost;
+    for (const band of this.flows.bands) if (band.index > flow.band.index) cost += band.heldCost;
+    const finish = this.key(flow) + (flow.heldCost + ticket.cost) / flow.weight;
+    for (const other of flow.band.backlogged) {
+      if (other === flow) continue;
+      cost += Math.min(other.heldCost, Math.max(0, finish - this.key(other)) * other.weight);
+    }
+    return cost;
+  }
+}
+
+export interface BandView {
+  readonly priority: number;
+  readonly requests: number;
+  readonly bytes: number;
+  readonly tenants: readonly {
+    readonly tenant: string;
+    readonly weight: number;
+    readonly held: number;
+    readonly running: number;
+    /** The virtual token counter times the weight; only differences mean something. */
+    readonly servedTokens: number;
+  }[];
+}
+
+/** Flow control of one pool. @throws RangeError when an option makes no sense */
+export const createFlowControl = <T>(options: Partial<FlowControlOptions> = {}): FlowControl<T> =>
+  new FlowControl<T>({ ...FLOW_CONTROL_DEFAULTS, ...options });
+
+const DISPATCH = { kind: 'dispatch' } as const;
+
+/** Whether a dispatch of `ticket` lets it ahead of a higher band. */
+const letsAhead = <T>(line: Line<T>, ticket: Ticket<T>): boolean => line.topBand() > ticket.flow.band.index;
+
+function place<T>(ticket: Ticket<T>, { line, uncachedTokens, expectedOutputTokens }: Placement<T>): void {
+  ticket.line = line;
+  ticket.uncachedTokens = whole(uncachedTokens);
+  ticket.growthTokens = whole(expectedOutputTokens);
+}

@@ -1,0 +1,132 @@
+import type { FlowControlOptions } from './options.ts';
+import { OTHER_TENANTS } from './options.ts';
+import type { Ticket } from './ticket.ts';
+
+/** One tenant in one band: the unit of fairness. */
+export class Flow<T> {
+  readonly tenant: string;
+  readonly band: Band<T>;
+  readonly weight: number;
+  /** Tokens of service received, over the weight: the virtual token counter. */
+  counter = 0;
+  /** Held requests, oldest first. */
+  readonly held: Ticket<T>[] = [];
+  heldCost = 0;
+  heldBytes = 0;
+  /** Requests sent to a worker and not ended. */
+  running = 0;
+
+  constructor(tenant: string, band: Band<T>, weight: number) {
+    this.tenant = tenant;
+    this.band = band;
+    this.weight = weight;
+  }
+
+  get idle(): boolean {
+    return this.held.length === 0 && this.running === 0;
+  }
+}
+
+/** Requests of one range of priorities. */
+export class Band<T> {
+  /** 0 is the lowest band. */
+  readonly index: number;
+  /** Lowest priority in it, but that the lowest band has all below too. */
+  readonly priority: number;
+  /** Flows with held requests. */
+  readonly backlogged = new Set<Flow<T>>();
+  /** Counter of the flow served last, at its largest: where a flow starts that comes from idleness. */
+  virtual = 0;
+  held = 0;
+  heldBytes = 0;
+  heldCost = 0;
+
+  constructor(index: number, priority: number) {
+    this.index = index;
+    this.priority = priority;
+  }
+}
+
+/**
+ * Bands and tenants with their virtual token counters (Sheng and others, *Fairness in Serving Large Language Models*,
+ * OSDI'24): the flow that has received the least service per weight goes first, and one that comes from idleness starts
+ * where the others are, so that nobody saves up.
+ */
+export class Flows<T> {
+  readonly bands: readonly Band<T>[];
+  private readonly options: FlowControlOptions;
+  private readonly byTenant: Map<string, Flow<T>>[];
+  private tenants = 0;
+
+  constructor(options: FlowControlOptions) {
+    this.options = options;
+    const sorted = [...new Set(options.bands)].sort((a, b) => a - b);
+    this.bands = sorted.map((priority, index) => new Band<T>(index, priority));
+    this.byTenant = sorted.map(() => new Map());
+  }
+
+  bandOf(priority: number): Band<T> {
+    let band = this.bands[0]!;
+    for (const candidate of this.bands) if (candidate.priority <= priority) band = candidate;
+    return band;
+  }
+
+  /** The flow of a request that arrives. One without held requests is lifted to the others' service. */
+  arrival(tenant: string, priority: number): Flow<T> {
+    const band = this.bandOf(priority);
+    const flow = this.byTenant[band.index]!.get(tenant) ?? this.open(tenant, band);
+    if (flow.held.length === 0) flow.counter = Math.max(flow.counter, this.floor(band));
+    return flow;
+  }
+
+  /** What the order among a band's flows goes by: the least is next. */
+  key(flow: Flow<T>): number {
+    return Math.max(flow.counter, flow.band.virtual - this.options.creditTokens);
+  }
+
+  /** A request of `flow` is sent out. */
+  charge(flow: Flow<T>, cost: number): void {
+    const key = this.key(flow);
+    flow.band.virtual = Math.max(flow.band.virtual, key);
+    flow.counter = key + cost / flow.weight;
+  }
+
+  /** A request ended and had cost so much more (or less) than was charged. */
+  correct(flow: Flow<T>, difference: number): void {
+    flow.counter += difference / flow.weight;
+  }
+
+  *all(): IterableIterator<Flow<T>> {
+    for (const flows of this.byTenant) yield* flows.values();
+  }
+
+  private floor(band: Band<T>): number {
+    let least = Infinity;
+    for (const flow of band.backlogged) least = Math.min(least, this.key(flow));
+    return least < Infinity ? least : band.virtual;
+  }
+
+  private open(tenant: string, band: Band<T>): Flow<T> {
+    const flows = this.byTenant[band.index]!;
+    if (this.tenants >= this.options.maxTenants) this.forgetIdle();
+    const crowded = this.tenants >= this.options.maxTenants;
+    const name = crowded ? OTHER_TENANTS : tenant;
+    const known = flows.get(name);
+    if (known !== undefined) return known;
+    const flow = new Flow<T>(name, band, this.options.weights[name] ?? 1);
+    flows.set(name, flow);
+    if (name !== OTHER_TENANTS) this.tenants++;
+    return flow;
+  }
+
+  /** An idle flow would be lifted on its return anyway; what it is ahead by is forgiven. */
+  private forgetIdle(): void {
+    for (const flows of this.byTenant) {
+      for (const [name, flow] of flows) {
+        if (!flow.idle || name === OTHER_TENANTS) continue;
+        flows.delete(name);
+        this.tenants--;
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** Limits, shares and rules of one pool's flow control. */
+export interface FlowControlOptions {
+  /** Most requests held at one time; 0 turns away whatever cannot go at once. */
+  readonly maxRequests: number;
+  /** Most body bytes held at one time. */
+  readonly maxBytes: number;
+  /** Priorities at which a band begins, any order. A request is in the highest band at or below its priority. */
+  readonly bands: readonly number[];
+  /** Share of a tenant relative to others of its band; tenants that are not named have 1. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Tenants told apart at one time; further ones share a flow named {@link OTHER_TENANTS}. */
+  readonly maxTenants: number;
+  /**
+   * A worker takes a further request while its uncached tokens and those sent there but not yet prefilled are at most so
+   * many: what an engine has queued is out of our hands, so a later, more urgent request would wait behind it.
+   */
+  readonly backlogTokens: number;
+  /** Share of the expected growth of what runs that must stay free (0.25: decision-search, lesson 6). */
+  readonly growthShare: number;
+  /** A request of a lower band that has waited for so long may go before higher ones, ... */
+  readonly starvationMs: number;
+  /** ... with one of so many dispatches of its line. */
+  readonly yieldEvery: number;
+  /** Tokens by which a tenant may lag behind the others' service and still make it up. */
+  readonly creditTokens: number;
+}
+
+export const FLOW_CONTROL_DEFAULTS: FlowControlOptions = {
+  maxRequests: 1024,
+  maxBytes: 256 * 1024 * 1024,
+  bands: [-1, 0, 1],
+  weights: {},
+  maxTenants: 1000,
+  backlogTokens: 8192,
+  growthShare: 0.25,
+  starvationMs: 10_000,
+  yieldEvery: 16,
+  creditTokens: 262_144,
+};
+
+export const OTHER_TENANTS = 'other';
+
+/** @throws RangeError naming the first option that makes no sense. */
+export function checkOptions(options: FlowControlOptions): void {
+  const wholeNumbers = ['maxRequests', 'maxBytes', 'maxTenants', 'yieldEvery'] as const;
+  for (const name of wholeNumbers) {
+    const least = name === 'maxTenants' ? 1 : name === 'yieldEvery' ? 2 : 0;
+    if (!(Number.isInteger(options[name]) && options[name] >= least)) {
+      throw new RangeError(`${name} must be a whole number of at least ${least}, got ${options[name]}`);
+    }
+  }
+  for (const name of ['backlogTokens', 'growthShare', 'starvationMs', 'creditTokens'] as const) {
+    if (!(options[name] >= 0)) throw new RangeError(`${name} must not be negative, got ${options[name]}`);
+  }
+  if (options.bands.length === 0) throw new RangeError('there must be at least one band');
+  for (const [tenant, weight] of Object.entries(options.weights)) {
+    if (!(weight > 0 && weight < Infinity)) throw new RangeError(`weight of ${tenant} must be above 0, got ${weight}`);
+  }
+}
