@@ -1,31 +1,38 @@
-/** Told the hash of every cached block whose memory was taken for something else. */
-export type EvictionSink = (hashHi: number, hashLo: number) => void;
+/** Told the key of every cached block whose memory was taken for something else. */
+export type EvictionSink = (keyHi: number, keyLo: number) => void;
 
 const NONE = -1;
 
+// Words of a block's record: 32 bytes, so that a visit touches one cache line.
+const KEY_LO = 0;
+const KEY_HI = 1;
+const REFERENCES = 2;
+/** 1: the block's content has a key and can be hit. */
+const CACHED = 3;
+/** Neighbours in the free queue. */
+const FREE_NEXT = 4;
+const FREE_PREVIOUS = 5;
+/** Neighbours in the bucket of the key. */
+const BUCKET_NEXT = 6;
+const BUCKET_PREVIOUS = 7;
+const SHIFT = 3;
+
 /**
  * The physical KV blocks of one engine, as vLLM's block pool manages them: blocks have reference counts; a block without
- * references waits in a free queue, keeps its content and can be hit until it is taken from the queue's head. One hash
+ * references waits in a free queue, keeps its content and can be hit until it is taken from the queue's head. One key
  * may be held by several blocks (copies); a lookup finds the oldest. Everything is O(1) and nothing allocates.
  */
 export class BlockPool {
   /** Number of blocks. */
   readonly capacity: number;
   private readonly evicted: EvictionSink;
-  private readonly references: Int32Array;
-  /** 1: the block's content has a hash and can be hit. */
-  private readonly hashed: Uint8Array;
-  private readonly hashHi: Uint32Array;
-  private readonly hashLo: Uint32Array;
-  // the free queue: a doubly linked list through a sentinel at index `capacity`
-  private readonly freeNext: Int32Array;
-  private readonly freePrevious: Int32Array;
+  /** One record a block, and that of the free queue's sentinel. */
+  private readonly records: Int32Array;
+  private readonly sentinel: number;
   // hash table: buckets of doubly linked blocks, appended at the tail so that the oldest copy comes first
   private readonly bucketMask: number;
   private readonly bucketHead: Int32Array;
   private readonly bucketTail: Int32Array;
-  private readonly bucketNext: Int32Array;
-  private readonly bucketPrevious: Int32Array;
   private free: number;
   private cached = 0;
 
@@ -33,24 +40,17 @@ export class BlockPool {
   constructor(capacity: number, evicted: EvictionSink) {
     this.capacity = capacity;
     this.evicted = evicted;
-    this.references = new Int32Array(capacity);
-    this.hashed = new Uint8Array(capacity);
-    this.hashHi = new Uint32Array(capacity);
-    this.hashLo = new Uint32Array(capacity);
-    this.freeNext = new Int32Array(capacity + 1);
-    this.freePrevious = new Int32Array(capacity + 1);
-    for (let i = 0; i <= capacity; i++) {
-      this.freeNext[i] = i === capacity ? 0 : i + 1;
-      this.freePrevious[i] = i === 0 ? capacity : i - 1;
+    this.records = new Int32Array((capacity + 1) << SHIFT);
+    this.sentinel = capacity << SHIFT;
+    for (let block = 0; block <= capacity; block++) {
+      this.records[(block << SHIFT) + FREE_NEXT] = block === capacity ? 0 : block + 1;
+      this.records[(block << SHIFT) + FREE_PREVIOUS] = block === 0 ? capacity : block - 1;
     }
-    if (capacity === 0) this.freeNext[0] = 0;
     let buckets = 1;
     while (buckets < capacity) buckets *= 2;
     this.bucketMask = buckets - 1;
     this.bucketHead = new Int32Array(buckets).fill(NONE);
     this.bucketTail = new Int32Array(buckets).fill(NONE);
-    this.bucketNext = new Int32Array(capacity).fill(NONE);
-    this.bucketPrevious = new Int32Array(capacity).fill(NONE);
     this.free = capacity;
   }
 
@@ -66,21 +66,39 @@ export class BlockPool {
 
   /** References of `block`. */
   referencesOf(block: number): number {
-    return this.references[block]!;
+    return this.records[(block << SHIFT) + REFERENCES]!;
   }
 
-  /** The oldest block that holds this hash, or -1. Takes no reference. */
-  find(hashHi: number, hashLo: number): number {
-    let block = this.bucketHead[hashLo & this.bucketMask]!;
-    while (block !== NONE && (this.hashLo[block] !== hashLo || this.hashHi[block] !== hashHi)) {
-      block = this.bucketNext[block]!;
+  /** The oldest block that holds this key, or -1. Takes no reference. */
+  find(keyHi: number, keyLo: number): number {
+    const { records } = this;
+    const hi = keyHi | 0;
+    const lo = keyLo | 0;
+    let block = this.bucketHead[lo & this.bucketMask]!;
+    while (block !== NONE) {
+      const at = block << SHIFT;
+      if (records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return block;
+      block = records[at + BUCKET_NEXT]!;
     }
-    return block;
+    return NONE;
+  }
+
+  /** Whether `block`, which {@link find} returned, or a younger copy of it has references. */
+  isReferenced(block: number): boolean {
+    const { records } = this;
+    const lo = records[(block << SHIFT) + KEY_LO]!;
+    const hi = records[(block << SHIFT) + KEY_HI]!;
+    for (let copy = block; copy !== NONE; copy = records[(copy << SHIFT) + BUCKET_NEXT]!) {
+      const at = copy << SHIFT;
+      if (records[at + REFERENCES]! > 0 && records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return true;
+    }
+    return false;
   }
 
   /** Takes a reference to a block that {@link find} returned. */
   reference(block: number): void {
-    if (this.references[block]!++ === 0) this.unlinkFree(block);
+    const at = block << SHIFT;
+    if (this.records[at + REFERENCES]!++ === 0) this.unlinkFree(at);
   }
 
   /**
@@ -88,75 +106,90 @@ export class BlockPool {
    * @throws RangeError when no block is free: the caller must check {@link freeBlocks} first.
    */
   allocate(): number {
-    const block = this.freeNext[this.capacity]!;
+    const { records } = this;
+    const block = records[this.sentinel + FREE_NEXT]!;
     if (block === this.capacity) throw new RangeError('no free block');
-    this.unlinkFree(block);
-    if (this.hashed[block] === 1) {
-      this.unlinkHash(block);
-      this.evicted(this.hashHi[block]!, this.hashLo[block]!);
+    const at = block << SHIFT;
+    this.unlinkFree(at);
+    if (records[at + CACHED] === 1) {
+      this.unlinkKey(at);
+      this.evicted(records[at + KEY_HI]! >>> 0, records[at + KEY_LO]! >>> 0);
     }
-    this.references[block] = 1;
+    records[at + REFERENCES] = 1;
     return block;
   }
 
-  /** Gives the content of a referenced block its hash, so that it can be hit from now on. */
-  cache(block: number, hashHi: number, hashLo: number): void {
-    this.hashHi[block] = hashHi;
-    this.hashLo[block] = hashLo;
-    this.hashed[block] = 1;
+  /** Gives the content of a referenced block its key, so that it can be hit from now on. */
+  cache(block: number, keyHi: number, keyLo: number): void {
+    const { records } = this;
+    const at = block << SHIFT;
+    records[at + KEY_HI] = keyHi;
+    records[at + KEY_LO] = keyLo;
+    records[at + CACHED] = 1;
     this.cached++;
-    const bucket = hashLo & this.bucketMask;
+    const bucket = keyLo & this.bucketMask;
     const tail = this.bucketTail[bucket]!;
-    this.bucketPrevious[block] = tail;
-    this.bucketNext[block] = NONE;
+    records[at + BUCKET_PREVIOUS] = tail;
+    records[at + BUCKET_NEXT] = NONE;
     if (tail === NONE) this.bucketHead[bucket] = block;
-    else this.bucketNext[tail] = block;
+    else records[(tail << SHIFT) + BUCKET_NEXT] = block;
     this.bucketTail[bucket] = block;
   }
 
   /**
-   * Gives one reference back. After the last one a block with a hash goes to the end of the free queue, one without to
+   * Gives one reference back. After the last one a block with a key goes to the end of the free queue, one without to
    * its front: nothing is lost by taking that one first.
    */
   release(block: number): void {
-    if (--this.references[block]! > 0) return;
-    const sentinel = this.capacity;
-    const next = this.hashed[block] === 1 ? sentinel : this.freeNext[sentinel]!;
-    const previous = this.freePrevious[next]!;
-    this.freeNext[previous] = block;
-    this.freePrevious[block] = previous;
-    this.freeNext[block] = next;
-    this.freePrevious[next] = block;
+    const { records } = this;
+    const at = block << SHIFT;
+    if (--records[at + REFERENCES]! > 0) return;
+    const next = records[at + CACHED] === 1 ? this.capacity : records[this.sentinel + FREE_NEXT]!;
+    const previous = records[(next << SHIFT) + FREE_PREVIOUS]!;
+    records[(previous << SHIFT) + FREE_NEXT] = block;
+    records[at + FREE_PREVIOUS] = previous;
+    records[at + FREE_NEXT] = next;
+    records[(next << SHIFT) + FREE_PREVIOUS] = block;
     this.free++;
   }
 
-  /** Forgets every hash without eviction notices. False, and nothing done, while any block is referenced. */
+  /** Forgets every key without eviction notices. False, and nothing done, while any block is referenced. */
   clear(): boolean {
     if (this.free !== this.capacity) return false;
-    this.hashed.fill(0);
+    for (let at = CACHED; at < this.sentinel; at += 1 << SHIFT) this.records[at] = 0;
     this.bucketHead.fill(NONE);
     this.bucketTail.fill(NONE);
     this.cached = 0;
     return true;
   }
 
-  private unlinkFree(block: number): void {
-    const previous = this.freePrevious[block]!;
-    const next = this.freeNext[block]!;
-    this.freeNext[previous] = next;
-    this.freePrevious[next] = previous;
+  /** Hands over the key of every cached block, copies each. */
+  visitCached(visit: (keyHi: number, keyLo: number) => void): void {
+    const { records } = this;
+    for (let at = 0; at < this.sentinel; at += 1 << SHIFT) {
+      if (records[at + CACHED] === 1) visit(records[at + KEY_HI]! >>> 0, records[at + KEY_LO]! >>> 0);
+    }
+  }
+
+  private unlinkFree(at: number): void {
+    const { records } = this;
+    const previous = records[at + FREE_PREVIOUS]!;
+    const next = records[at + FREE_NEXT]!;
+    records[(previous << SHIFT) + FREE_NEXT] = next;
+    records[(next << SHIFT) + FREE_PREVIOUS] = previous;
     this.free--;
   }
 
-  private unlinkHash(block: number): void {
-    const bucket = this.hashLo[block]! & this.bucketMask;
-    const previous = this.bucketPrevious[block]!;
-    const next = this.bucketNext[block]!;
+  private unlinkKey(at: number): void {
+    const { records } = this;
+    const bucket = records[at + KEY_LO]! & this.bucketMask;
+    const previous = records[at + BUCKET_PREVIOUS]!;
+    const next = records[at + BUCKET_NEXT]!;
     if (previous === NONE) this.bucketHead[bucket] = next;
-    else this.bucketNext[previous] = next;
+    else records[(previous << SHIFT) + BUCKET_NEXT] = next;
     if (next === NONE) this.bucketTail[bucket] = previous;
-    else this.bucketPrevious[next] = previous;
-    this.hashed[block] = 0;
+    else records[(next << SHIFT) + BUCKET_PREVIOUS] = previous;
+    records[at + CACHED] = 0;
     this.cached--;
   }
 }

@@ -1,26 +1,42 @@
-import type { BlocksStored, KvEvent } from './kv-event.ts';
+import type { KvSink } from './core-api.ts';
+import type { EngineRequest } from './engine-api.ts';
+import type { KvEvent } from './kv-event.ts';
+import type { TokenText } from './token-text.ts';
 
-/** Collects the events of one step; runs of removals become one event. */
-export class EventLog {
+/** Collects the changes of one step as events; runs of removals become one event. */
+export class EventLog<R extends EngineRequest> implements KvSink<TokenText<R>> {
+  private readonly blockSize: number;
   private events: KvEvent[] = [];
-  /** Hashes removed since the last stored event, low word first. */
+  /** Keys removed since the last stored event, low word first. */
   private removedWords = new Uint32Array(64);
   private removedCount = 0;
 
-  stored(event: BlocksStored): void {
-    this.flushRemoved();
-    this.events.push(event);
+  constructor(blockSize: number) {
+    this.blockSize = blockSize;
   }
 
-  removed(hashHi: number, hashLo: number): void {
+  stored(text: TokenText<R>, _keys: Uint32Array, first: number, end: number): void {
+    this.flushRemoved();
+    this.events.push({
+      kind: 'stored',
+      hashes: text.keys(first, end),
+      parent: first === 0 ? null : text.keys(first - 1, first)[0]!,
+      tokenIds: text.tokenIds(first, end),
+      blockSize: this.blockSize,
+      loraName: text.request.loraName,
+      cacheSalt: text.request.cacheSalt,
+    });
+  }
+
+  removed(keyHi: number, keyLo: number): void {
     const at = 2 * this.removedCount++;
     if (at === this.removedWords.length) {
       const grown = new Uint32Array(2 * at);
       grown.set(this.removedWords);
       this.removedWords = grown;
     }
-    this.removedWords[at] = hashLo;
-    this.removedWords[at + 1] = hashHi;
+    this.removedWords[at] = keyLo;
+    this.removedWords[at + 1] = keyHi;
   }
 
   cleared(): void {

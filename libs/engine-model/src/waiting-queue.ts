@@ -1,8 +1,8 @@
-import type { EngineRequest } from './engine-api.ts';
+import type { CoreRequest } from './core-api.ts';
 import type { Sequence } from './sequence.ts';
 
 /** First come first served, with preempted sequences put back at the front. A removed one leaves a hole until it is reached. */
-export class WaitingQueue<R extends EngineRequest> {
+export class WaitingQueue<R extends CoreRequest> {
   private slots: (Sequence<R> | undefined)[] = [];
   private head = 0;
   private count = 0;
