@@ -115,6 +115,15 @@ describe('admin API', () => {
     });
   });
 
+  it('shows sibling routers by pool', async () => {
+    const { body } = await get('/siblings');
+    expect(body).toEqual({
+      router: expect.stringMatching(/^[0-9a-f]{8}$/),
+      busConnected: true,
+      pools: [{ pool: 'tiny', siblings: [] }],
+    });
+  });
+
   it('renders a prompt', async () => {
     const answer = await send(running.url, { path: '/render', headers: json, body: chat('hello') });
     expect([answer.status, JSON.parse(answer.text)]).toMatchObject([
@@ -127,7 +136,7 @@ describe('admin API', () => {
   it('describes itself and its metrics', async () => {
     const { body } = await get('/openapi.json');
     expect(Object.keys(body['paths'] as object).sort()).toEqual(
-      ['/config', '/decisions', '/decisions/{id}', '/index', '/policy', '/render', '/workers'].sort(),
+      ['/config', '/decisions', '/decisions/{id}', '/index', '/policy', '/render', '/siblings', '/workers'].sort(),
     );
     const metrics = await send(running.url, { method: 'GET', path: '/metrics' });
     for (const name of ['sluice_router_in_flight', 'sluice_router_workers', 'sluice_router_decision_seconds']) {

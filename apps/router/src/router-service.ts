@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
+import type { Signal } from '@sluice/model';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
 import type { DecisionView } from './decision/decision-log.ts';
+import { FILLED_SIGNALS } from './fleet/fleet-policy.ts';
 import { FleetView } from './fleet/fleet-view.ts';
 import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
@@ -16,6 +18,7 @@ import { EventFeed } from './prefix/event-feed.ts';
 import { PrefixView } from './prefix/prefix-view.ts';
 import { RouterModule } from './router.module.ts';
 import type { Router } from './router.ts';
+import { SiblingLink } from './siblings/sibling-link.ts';
 
 export interface RouterService extends Service {
   /** Origin of the data plane; null until it listens. */
@@ -35,15 +38,18 @@ const now = (): number => performance.timeOrigin + performance.now();
 /**
  * The router with all its parts; nothing runs before `start`.
  * @param fleetSource where the fleet comes from; by default the watched file of the configuration
+ * @param filled columns that something fills
  * @throws FleetFileError when that file is invalid
+ * @throws Error when the policy needs a column that nothing fills
  */
 export function createRouterService(
   config: RouterConfig,
   context: ServiceContext,
   fleetSource?: FleetSource,
+  filled: readonly Signal[] = FILLED_SIGNALS,
 ): RouterService {
-  const { router, source, scrapes } = assemble(config, context, fleetSource);
-  const { fleet, feed, latency, upstream, logger, bus } = router;
+  const { router, source, scrapes } = assemble(config, context, fleetSource, filled);
+  const { fleet, feed, latency, siblings, upstream, logger, bus } = router;
   const dataPlane = new DataPlane(router);
   registerGauges(context.metrics, gaugesOf(router, dataPlane));
   const unsubscribes: (() => void)[] = [];
@@ -60,10 +66,12 @@ export function createRouterService(
       feed.start();
       unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
       fleet.apply(source.current());
+      siblings.start();
       unsubscribes.push(
         source.subscribe((next) => {
           logger.info({ version: next.version, workers: next.workers.length }, 'fleet changed');
           fleet.apply(next);
+          siblings.poolsChanged();
           const origins = new Set(next.workers.map((worker) => worker.url));
           upstream.retain(origins);
           scrapes.retain(origins);
@@ -76,6 +84,7 @@ export function createRouterService(
     async stop() {
       if (url !== null) await dataPlane.drain(config.drainMs);
       url = null;
+      siblings.stop();
       router.health.stop();
       feed.stop();
       for (const unsubscribe of unsubscribes.splice(0)) unsubscribe();
@@ -86,9 +95,15 @@ export function createRouterService(
 }
 
 /** Constructs the parts and ties them together; the only place that knows all of them. */
-function assemble(config: RouterConfig, context: ServiceContext, fleetSource: FleetSource | undefined) {
+function assemble(
+  config: RouterConfig,
+  context: ServiceContext,
+  fleetSource: FleetSource | undefined,
+  filled: readonly Signal[],
+) {
   const { bus, logger } = context;
   const metrics = createRouterMetrics(context.metrics);
+  const name = randomBytes(4).toString('hex');
   const pool = (connections: number) =>
     createUpstreamPool({
       connections,
@@ -104,6 +119,7 @@ function assemble(config: RouterConfig, context: ServiceContext, fleetSource: Fl
   prefix.useFeed(feed);
   const fleet = new FleetView({
     policy: config.policy,
+    filled,
     latency,
     prefix,
     metrics,
@@ -134,7 +150,15 @@ function assemble(config: RouterConfig, context: ServiceContext, fleetSource: Fl
     prefix,
     feed,
     latency,
-    decisions: new DecisionLog(config.decisions, randomBytes(4).toString('hex')),
+    siblings: new SiblingLink({
+      bus,
+      router: name,
+      pools: () => fleet.pools.values(),
+      metrics: context.metrics,
+      logger,
+      now,
+    }),
+    decisions: new DecisionLog(config.decisions, name),
     upstream,
     metrics,
     bus,
@@ -151,7 +175,7 @@ function assemble(config: RouterConfig, context: ServiceContext, fleetSource: Fl
   return { router, source, scrapes };
 }
 
-function statusOf({ fleet, bus, prefix, feed, latency }: Router, url: string | null): ServiceStatus {
+function statusOf({ fleet, bus, prefix, feed, latency, siblings }: Router, url: string | null): ServiceStatus {
   const workers = [...fleet.workers()];
   const up = workers.filter(({ engine }) => engine.health.state === 'up').length;
   const events = workers.filter(({ spec }) => spec.kvEvents !== null);
@@ -166,6 +190,7 @@ function statusOf({ fleet, bus, prefix, feed, latency }: Router, url: string | n
       workers: { ok: up > 0, detail: `${up} of ${workers.length} up` },
       bus: { ok: connected, detail: connected ? 'connected' : 'disconnected: routing on what was last known' },
       index: { ok: live === events.length, detail: `${live} of ${events.length} workers with events are live` },
+      siblings: { ok: connected, detail: `${heardSiblings(siblings)} heard` },
       tokenizers: {
         ok: approximate.length === 0,
         detail: approximate.map(({ id, kitReason }) => `${id}: ${kitReason}`).join('; ') || 'every pool has one',
@@ -177,6 +202,9 @@ function statusOf({ fleet, bus, prefix, feed, latency }: Router, url: string | n
     },
   };
 }
+
+const heardSiblings = (siblings: SiblingLink): number =>
+  new Set(siblings.views().flatMap(({ siblings: heard }) => heard.map(({ router }) => router))).size;
 
 function ledgerOf({ fleet }: Router): { requests: number; tokens: number } {
   let requests = 0;

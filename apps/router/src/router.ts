@@ -10,6 +10,7 @@ import type { LatencyView } from './latency-view.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { EventFeed } from './prefix/event-feed.ts';
 import type { PrefixView } from './prefix/prefix-view.ts';
+import type { SiblingLink } from './siblings/sibling-link.ts';
 
 /** What a request meets on its way; made once per router. */
 export interface Router {
@@ -19,6 +20,7 @@ export interface Router {
   readonly prefix: PrefixView;
   readonly feed: EventFeed;
   readonly latency: LatencyView;
+  readonly siblings: SiblingLink;
   readonly decisions: DecisionLog;
   readonly upstream: UpstreamPool;
   readonly metrics: RouterMetrics;

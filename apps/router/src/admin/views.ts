@@ -19,6 +19,8 @@ const SHOWN = [
   'decodeContextTokens',
   'heldKvTokens',
   'expectedGrowthTokens',
+  'siblingRequests',
+  'siblingQueuedPrefillTokens',
 ] as const satisfies readonly (keyof Candidates)[];
 
 export const workerSchema = z.object({

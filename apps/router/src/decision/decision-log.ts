@@ -35,6 +35,8 @@ const COLUMNS = [
   'inflightRequests',
   'queuedPrefillTokens',
   'decodesRunning',
+  'siblingRequests',
+  'siblingQueuedPrefillTokens',
   'waitingRequests',
   'kvUsage',
   'signalAgeMs',

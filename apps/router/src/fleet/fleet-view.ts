@@ -1,18 +1,20 @@
-import type { Fleet, PoolId, PoolSpec, WorkerSpec } from '@sluice/model';
+import type { Fleet, PoolId, PoolSpec, Signal, WorkerSpec } from '@sluice/model';
 import { loadPromptKit } from '@sluice/prompt';
-import { createPolicy } from '@sluice/routing';
-import type { PolicyId } from '@sluice/routing';
+import type { Policy, PolicyId } from '@sluice/routing';
 import type { Logger } from '@sluice/telemetry';
 import type { LatencyView } from '../latency-view.ts';
 import type { RouterMetrics } from '../metrics.ts';
 import type { PrefixView } from '../prefix/prefix-view.ts';
 import type { EngineHealth } from './engine-health.ts';
+import { fleetPolicy } from './fleet-policy.ts';
 import { Pool } from './pool.ts';
 import { createEngine, createWorker } from './worker.ts';
 import type { Engine, Worker } from './worker.ts';
 
 export interface FleetViewOptions {
   readonly policy: PolicyId;
+  /** Columns that something fills: policies may need these. */
+  readonly filled: readonly Signal[];
   readonly latency: LatencyView;
   readonly prefix: PrefixView;
   readonly metrics: RouterMetrics;
@@ -35,9 +37,11 @@ export class FleetView {
   readonly #byModel = new Map<string, Pool>();
   readonly #kitLoads = new Set<Promise<void>>();
 
+  /** @throws Error when the policy cannot run on what is filled: a router that boots with it would decide on nothing. */
   constructor(options: FleetViewOptions) {
     this.#options = options;
     this.policyId = options.policy;
+    this.#makePolicy();
   }
 
   /** Takes a new fleet into force. Requests in flight on workers that left go on. */
@@ -85,11 +89,11 @@ export class FleetView {
     for (const pool of this.pools.values()) yield* pool.workers.values();
   }
 
-  /** Every pool decides by `id` from now on. Returns an error message for an unknown id. */
+  /** Every pool decides by `id` from now on. Returns an error message for one that is unknown or cannot run here. */
   setPolicy(id: string): string | null {
     for (const pool of this.pools.values()) {
-      const made = createPolicy(id);
-      if (made.kind !== 'policy') return made.message;
+      const made = fleetPolicy(id, this.#options.filled);
+      if (made.kind === 'error') return made.message;
       pool.policy = made.policy;
       this.policyId = made.policy.id;
     }
@@ -126,13 +130,17 @@ export class FleetView {
     let pool = this.pools.get(spec.id);
     const before = pool?.spec.tokenizer;
     if (pool === undefined) {
-      const made = createPolicy(this.policyId);
-      if (made.kind !== 'policy') throw new RangeError(made.message);
-      pool = new Pool(spec, made.policy, this.#options.metrics.ofPool(spec.id, spec.models[0]!));
+      pool = new Pool(spec, this.#makePolicy(), this.#options.metrics.ofPool(spec.id, spec.models[0]!));
       this.pools.set(spec.id, pool);
     }
     pool.spec = spec;
     if (before !== spec.tokenizer) this.#loadKit(pool);
+  }
+
+  #makePolicy(): Policy {
+    const made = fleetPolicy(this.policyId, this.#options.filled);
+    if (made.kind === 'error') throw new Error(made.message);
+    return made.policy;
   }
 
   #loadKit(pool: Pool): void {

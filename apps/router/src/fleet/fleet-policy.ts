@@ -1,0 +1,41 @@
+import type { Signal } from '@sluice/model';
+import { checkSignals, createPolicy } from '@sluice/routing';
+import type { Policy } from '@sluice/routing';
+
+/** The columns that this router fills, by who does. A policy that needs another one cannot run here. */
+export const FILLED_SIGNALS: readonly Signal[] = [
+  // scrape loop
+  'waitingRequests',
+  'runningRequests',
+  'kvUsage',
+  'kvCapacityTokens',
+  'signalAgeMs',
+  'heldKvTokensAtScrape',
+  // ledger
+  'inflightRequests',
+  'queuedPrefillTokens',
+  'decodesRunning',
+  'decodeContextTokens',
+  'heldKvTokens',
+  'expectedGrowthTokens',
+  // sibling link
+  'siblingRequests',
+  'siblingQueuedPrefillTokens',
+  // prefix view
+  'cachedTokens',
+  // latency view and predictions
+  'step',
+  'predictedTtftMs',
+  'predictedTpotMs',
+];
+
+export type FleetPolicy =
+  { readonly kind: 'policy'; readonly policy: Policy } | { readonly kind: 'error'; readonly message: string };
+
+/** The policy called `id`, or why it cannot run where only `filled` columns are. Pools do not share policies: some have state. */
+export function fleetPolicy(id: string, filled: readonly Signal[]): FleetPolicy {
+  const made = createPolicy(id);
+  if (made.kind !== 'policy') return { kind: 'error', message: made.message };
+  const missing = checkSignals(made.policy, filled);
+  return missing.length > 0 ? { kind: 'error', message: missing.join('; ') } : made;
+}
