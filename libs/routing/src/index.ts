@@ -8,7 +8,7 @@ export { EXPECTED_LATENCY_DEFAULTS } from './policies/expected-latency.ts';
 export type { ExpectedLatencyOptions } from './policies/expected-latency.ts';
 export { BOUNDED_HASH_DEFAULTS } from './policies/hash.ts';
 export type { BoundedHashOptions } from './policies/hash.ts';
-export { STICKY_DEFAULTS } from './policies/sticky-until-saturated.ts';
+export { peakPrefillTokensPerMs, STICKY_DEFAULTS } from './policies/sticky-until-saturated.ts';
 export type { StickyOptions } from './policies/sticky-until-saturated.ts';
 export { DYNAMO_KV_DEFAULTS } from './policies/dynamo-kv.ts';
 export type { DynamoKvOptions } from './policies/dynamo-kv.ts';
