@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+import type { Arm } from './arms.ts';
+import { RunPool } from './pool.ts';
+import { Progress } from './progress.ts';
+import type { RunOutcome } from './run-scenario.ts';
+
+export interface Claim {
+  readonly id: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly bar?: string;
+  readonly met?: boolean;
+}
+
+export interface PartResult {
+  readonly claims: readonly Claim[];
+  /** Markdown for docs/benchmarks.md, by the marker that it goes between. */
+  readonly tables: Readonly<Record<string, string>>;
+  readonly data: unknown;
+}
+
+/** What a part can do: run policies on scenarios. */
+export interface PartContext {
+  readonly smoke: boolean;
+  /** 1, 2, ...: fewer in a smoke run. */
+  readonly seeds: readonly number[];
+  /** Every arm on every scenario with every seed. */
+  run(scenarios: readonly string[], arms: readonly Arm[], seeds?: readonly number[]): Promise<RunOutcome[]>;
+}
+
+const SEEDS = 5;
+
+/**
+ * Runs a part of the benchmark and prints its result as one JSON object. Arguments: `--smoke` for the short form,
+ * `--seeds N`. Traces are looked for in SLUICE_TRACES, or beside the repository.
+ */
+export async function runPart(measure: (context: PartContext) => Promise<PartResult>): Promise<void> {
+  const smoke = process.argv.includes('--smoke');
+  const at = process.argv.indexOf('--seeds');
+  const count = smoke ? 1 : at < 0 ? SEEDS : Number(process.argv[at + 1]);
+  const seeds = Array.from({ length: count }, (_, i) => i + 1);
+  const traces = process.env['SLUICE_TRACES'] ?? fileURLToPath(new URL('../../../../shared/traces', import.meta.url));
+  const progress = new Progress(
+    (text) => process.stderr.write(text),
+    () => performance.now(),
+  );
+  const pool = new RunPool({ traces, smoke }, progress);
+  const runs: RunOutcome[] = [];
+  const start = performance.now();
+  const result = await measure({
+    smoke,
+    seeds,
+    async run(scenarios, arms, own = seeds) {
+      const jobs = own.flatMap((seed) => scenarios.flatMap((scenario) => arms.map((arm) => ({ scenario, arm, seed }))));
+      const outcomes = await pool.run(jobs);
+      runs.push(...outcomes);
+      return outcomes;
+    },
+  });
+  progress.end();
+  await pool.close();
+  for (const file of pool.missing) process.stderr.write(`left out, there is no ${file}\n`);
+  const cpuS = runs.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000;
+  const wallS = (performance.now() - start) / 1000;
+  const effort = { runs: runs.length, seeds: seeds.length, cpuS: Math.round(cpuS), wallS: Math.round(wallS) };
+  const missing = [...pool.missing];
+  // a short run measures nothing that a claim could be made of
+  const claims = smoke ? [] : result.claims;
+  const data = { effort, missing, summary: result.data, runs };
+  console.log(JSON.stringify({ suite: 'routing', claims, tables: result.tables, data }));
+}

@@ -1,0 +1,90 @@
+import { runTwin, summarize } from '@sluice/twin';
+import type { LatencySummary, TwinRecords, TwinResult } from '@sluice/twin';
+import type { Arm } from './arms.ts';
+import { recoveryMs } from './recovery.ts';
+import { CHANGE_MS } from './scenario.ts';
+import type { Load, Scenario } from './scenario.ts';
+
+/** What one stage of a ladder showed. */
+export interface StageOutcome {
+  readonly requests: number;
+  readonly ttftMs: LatencySummary;
+  readonly tpotMs: LatencySummary;
+  /** Over the time from its first request to its last answer, as inference-perf counts. */
+  readonly outputTokensPerS: number;
+  readonly totalTokensPerS: number;
+}
+
+/** What one run showed, without the bulky parts. */
+export interface RunOutcome extends Omit<TwinResult, 'records' | 'timelines'> {
+  readonly scenario: string;
+  readonly arm: string;
+  readonly cpuMs: number;
+  /** Of a ladder, and all its stages together (pooled). */
+  readonly stages?: readonly StageOutcome[];
+  /** Of a scenario in which an engine is killed: until TTFTs were what they had been; null when they never were. */
+  readonly recoveryMs?: number | null;
+}
+
+/** Runs one policy on one scenario with one seed, on this thread. */
+export async function runScenario(
+  id: string,
+  scenario: Scenario,
+  arm: Arm,
+  seed: number,
+  onProgress: (share: number) => void,
+): Promise<RunOutcome> {
+  const load = await scenario.load(seed);
+  const keepRecords = load.stageOf !== undefined || scenario.options?.failures !== undefined;
+  const start = process.threadCpuUsage();
+  const {
+    records,
+    timelines: _,
+    ...result
+  } = runTwin({
+    ...scenario.options,
+    requests: load.requests,
+    ...(load.stages === undefined ? {} : { stages: load.stages }),
+    engines: scenario.engines,
+    policy: arm.policy,
+    ...(arm.options === undefined ? {} : { policyOptions: arm.options }),
+    seed,
+    keepRecords,
+    onProgress: (done, total) => onProgress(done / total),
+  });
+  const { user, system } = process.threadCpuUsage(start);
+  const outcome = { ...result, scenario: id, arm: arm.label, cpuMs: (user + system) / 1000 };
+  if (records === undefined) return outcome;
+  if (load.stageOf !== undefined) return { ...outcome, ...ladderOutcome(load, records) };
+  const { warmUpMs = 0, failures = [] } = scenario.options!;
+  return { ...outcome, recoveryMs: recoveryMs(records, warmUpMs, failures[0]?.atMs ?? CHANGE_MS) };
+}
+
+/** Latencies of the measured stages, each and pooled, the warm-up left out. */
+function ladderOutcome({ requests, stageOf }: Load, records: TwinRecords): Partial<RunOutcome> {
+  const numbers = [...stageOf!.keys()];
+  const count = 1 + numbers.reduce((most, index) => Math.max(most, stageOf![index]!), 0);
+  const stages = Array.from({ length: count }, (_, stage): StageOutcome => {
+    const own = numbers.filter((index) => stageOf![index] === stage);
+    const seconds = (Math.max(...own.map((i) => records.endMs[i]!)) - records.arrivalMs[own[0]!]!) / 1000;
+    const sum = (of: 'promptTokens' | 'outputTokens'): number => own.reduce((all, i) => all + requests[i]![of], 0);
+    return {
+      requests: own.length,
+      ttftMs: summarize(own.map((i) => records.ttftMs[i]!)),
+      tpotMs: summarize(own.map((i) => records.tpotMs[i]!)),
+      outputTokensPerS: sum('outputTokens') / seconds,
+      totalTokensPerS: (sum('promptTokens') + sum('outputTokens')) / seconds,
+    };
+  });
+  const measured = numbers.filter((index) => stageOf![index]! >= 0);
+  const pooled = (column: Float64Array): LatencySummary => summarize(measured.map((i) => column[i]!));
+  return {
+    stages,
+    requests: measured.length,
+    ttftMs: pooled(records.ttftMs),
+    tpotMs: pooled(records.tpotMs),
+    e2eMs: pooled(records.e2eMs),
+    // as the published summaries: the mean over stages
+    outputTokensPerS: stages.reduce((all, stage) => all + stage.outputTokensPerS, 0) / stages.length,
+  };
+}
