@@ -28,6 +28,7 @@ export { ladderLoad, LADDERS } from './workloads/ladder.ts';
 export type { Ladder, LadderLoad, LadderStage } from './workloads/ladder.ts';
 export { playTrace } from './workloads/recorded-trace.ts';
 export type { PlayOptions } from './workloads/recorded-trace.ts';
+export { ttftRecoveryMs, workRecoveryMs } from './recovery.ts';
 export { confidence95, summarize } from './summary.ts';
 export type { ConfidenceInterval } from './summary.ts';
 export { FIDELITY } from './fidelity.ts';
