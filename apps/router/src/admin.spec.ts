@@ -136,7 +136,17 @@ describe('admin API', () => {
   it('describes itself and its metrics', async () => {
     const { body } = await get('/openapi.json');
     expect(Object.keys(body['paths'] as object).sort()).toEqual(
-      ['/config', '/decisions', '/decisions/{id}', '/index', '/policy', '/render', '/siblings', '/workers'].sort(),
+      [
+        '/config',
+        '/decisions',
+        '/decisions/{id}',
+        '/index',
+        '/policy',
+        '/queues',
+        '/render',
+        '/siblings',
+        '/workers',
+      ].sort(),
     );
     const metrics = await send(running.url, { method: 'GET', path: '/metrics' });
     for (const name of ['sluice_router_in_flight', 'sluice_router_workers', 'sluice_router_decision_seconds']) {

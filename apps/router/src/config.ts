@@ -5,6 +5,8 @@ import { choiceField, commonFields, integerField, parseConfig, portField } from 
 import type { Environment, ParsedConfig } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import type { PolicyId } from '@sluice/routing';
+import { flowConfigOf, flowFields } from './flow/flow-config.ts';
+import type { FlowConfig } from './flow/flow-config.ts';
 
 export interface RouterConfig {
   /** Address that the data plane and the admin API listen on. */
@@ -45,6 +47,8 @@ export interface RouterConfig {
   readonly indexNodes: number;
   /** On SIGTERM, how long streams may take to finish. */
   readonly drainMs: number;
+  /** Turns, tenants and the queue. */
+  readonly flow: FlowConfig;
 }
 
 const milliseconds = (fallback: number) => integerField(1, 86_400_000).default(fallback);
@@ -70,6 +74,7 @@ const schema = z.object({
   ROUTER_DECISIONS: integerField(1, 100_000).default(1000),
   ROUTER_INDEX_NODES: integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
   ROUTER_DRAIN_MS: milliseconds(30_000),
+  ...flowFields,
 });
 
 /** Configuration of the router from the environment, or every error at once. */
@@ -104,6 +109,7 @@ export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> 
       decisions: c.ROUTER_DECISIONS,
       indexNodes: c.ROUTER_INDEX_NODES,
       drainMs: c.ROUTER_DRAIN_MS,
+      flow: flowConfigOf(c),
     },
   };
 }

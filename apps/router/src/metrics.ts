@@ -19,7 +19,7 @@ export function createRouterMetrics(metrics: Metrics) {
   });
   const ttft = metrics.histogram({
     name: 'router_ttft_seconds',
-    help: 'Dispatch to first content of streamed answers',
+    help: 'Arrival to first content of streamed answers, time in the queue included',
     labels: ['model'],
     buckets: SECONDS,
   });
@@ -31,7 +31,7 @@ export function createRouterMetrics(metrics: Metrics) {
   });
   const e2e = metrics.histogram({
     name: 'router_e2e_seconds',
-    help: 'Dispatch to end of completed answers',
+    help: 'Arrival to end of completed answers, time in the queue included',
     labels: ['model'],
     buckets: SECONDS,
   });

@@ -3,6 +3,8 @@ import type { WorkerId } from '@sluice/model';
 import { forward, isRetryable } from '@sluice/upstream';
 import { planRequest } from './decision/plan.ts';
 import { failureOf, settle } from './decision/settle.ts';
+import { serviceLevelOf } from './flow/service-level.ts';
+import { shedProblem } from './flow/shed-problem.ts';
 import type { Result } from './metrics.ts';
 import { sendProblem, unavailable, unknownModel } from './http/problem.ts';
 import type { Problem } from './http/problem.ts';
@@ -28,10 +30,10 @@ export interface Ended {
 }
 
 /**
- * The whole story of a request: parse once, render, then per attempt plan (snapshot, match, predict, choose), book,
- * forward, observe and settle. An answer that is not streamed does not show when its prefill is over: the prediction
- * stands in for that. Another worker is tried as long as nothing has reached the client. Never rejects but for
- * a bug; the client has its answer when it resolves.
+ * The whole story of a request: parse once, render, then per attempt plan (snapshot, match, predict, choose), book, wait
+ * for its turn where the worker has no room, forward, observe and settle. An answer that is not streamed does not show
+ * when its prefill is over: the prediction stands in for that. Another worker is tried as long as nothing has reached the
+ * client. Never rejects but for a bug; the client has its answer when it resolves.
  */
 export async function routeRequest(router: Router, { api, headers, body, client }: Arrival): Promise<Ended> {
   const parsed = parseRequest(api, body, sessionOf(headers));
@@ -41,20 +43,24 @@ export async function routeRequest(router: Router, { api, headers, body, client 
   if (pool === null) return refuse(client, unknownModel(request.model, router.fleet.models()), null, 'rejected');
   const model = pool.spec.models[0]!;
 
-  const startedAtMs = performance.now();
+  const arrivedAtMs = performance.now();
+  const epochMs = router.now();
   const prompt = router.prefix.render(pool, request);
+  const level = serviceLevelOf(headers, router.config.flow);
   const outgoing = forwardableHeaders(headers);
   const tried = new Map<WorkerId, string>();
   for (let retriesLeft = router.config.retries; ; retriesLeft--) {
-    const plan = planRequest(router, pool, request, prompt, tried);
-    if (plan.kind === 'no-worker') {
-      return refuse(client, unavailable(`No engine of '${model}' is available: ${plan.reason}`), model, 'no-worker');
-    }
+    const turn = router.flow.arrive({ pool, request, prompt, level, tried, client }, epochMs);
+    const planned = planRequest(router, turn);
+    const offered = planned.kind === 'plan' ? router.flow.offer(turn, planned) : planned;
+    if (tried.size === 0) router.metrics.decision.observe((performance.now() - arrivedAtMs) / 1000);
+    const plan = offered ?? (await turn.wait());
+    if (plan.kind === 'left') return { model, code: 499, result: 'client-abort' };
+    if (plan.kind === 'shed') return refuse(client, shedProblem(plan), model, 'overload');
+    if (plan.kind === 'no-worker') return refuse(client, noEngine(model, plan.reason), model, 'no-worker');
     const { worker, decisionId } = plan;
-    const booking = pool.ledger.book(plan.row, plan);
     const speculation = router.prefix.speculate(worker, prompt, router.now());
     tried.set(worker.spec.id, decisionId);
-    if (tried.size === 1) router.metrics.decision.observe((performance.now() - startedAtMs) / 1000);
 
     const dispatchedAtMs = performance.now();
     const forwarding = forward(
@@ -63,20 +69,21 @@ export async function routeRequest(router: Router, { api, headers, body, client 
       client,
       {
         responseHeaders: responseHeaders(headers, worker.spec.id, decisionId),
-        listener: booking,
+        listener: turn,
         holdServerErrors: retriesLeft > 0 && pool.hasOther(tried),
         clientStallMs: router.config.clientStallMs,
       },
     );
     worker.inFlight.add(forwarding);
-    const prefilled = request.streamed ? null : setTimeout(() => booking.firstToken(), plan.predictedTtftMs ?? 0);
+    const prefilled = request.streamed ? null : setTimeout(() => turn.firstToken(), plan.predictedTtftMs ?? 0);
     const outcome = await forwarding.done;
     if (prefilled !== null) clearTimeout(prefilled);
     worker.inFlight.delete(forwarding);
-    booking.release();
     const { tap } = forwarding;
+    turn.end(outcome, tap);
     const endedAtMs = performance.now();
-    const result = settle(router, { pool, request, prompt, plan, tap, outcome, dispatchedAtMs, endedAtMs });
+    const attempt = { pool, request, prompt, plan, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs };
+    const result = settle(router, attempt);
     router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
 
     if (outcome.kind === 'completed') return { model, code: outcome.status, result };
@@ -88,6 +95,9 @@ export async function routeRequest(router: Router, { api, headers, body, client 
     return refuse(client, failureOf(outcome), model, result, responseHeaders(headers, worker.spec.id, decisionId));
   }
 }
+
+const noEngine = (model: string, reason: string): Problem =>
+  unavailable(`No engine of '${model}' is available: ${reason}`);
 
 /** Answers with an error of the router's own, where nothing has been sent yet. */
 function refuse(

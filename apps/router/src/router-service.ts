@@ -7,8 +7,11 @@ import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
 import type { DecisionView } from './decision/decision-log.ts';
+import { planRequest } from './decision/plan.ts';
 import { FILLED_SIGNALS } from './fleet/fleet-policy.ts';
 import { FleetView } from './fleet/fleet-view.ts';
+import { FlowGate } from './flow/flow-gate.ts';
+import { FlowMetrics } from './flow/flow-metrics.ts';
 import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
 import { DataPlane } from './http/data-plane.ts';
@@ -85,6 +88,7 @@ export function createRouterService(
       if (url !== null) await dataPlane.drain(config.drainMs);
       url = null;
       siblings.stop();
+      router.flow.stop();
       router.health.stop();
       feed.stop();
       for (const unsubscribe of unsubscribes.splice(0)) unsubscribe();
@@ -117,18 +121,28 @@ function assemble(
   const prefix = new PrefixView(config.indexNodes);
   const feed = new EventFeed(bus, prefix.index, now);
   prefix.useFeed(feed);
-  const fleet = new FleetView({
+  const flow = new FlowGate({
+    config: config.flow,
+    metrics: new FlowMetrics(context.metrics, () => fleet.pools.values()),
+    pick: (turn) => planRequest(router, turn),
+    now,
+  });
+  const fleet: FleetView = new FleetView({
     policy: config.policy,
     filled,
     latency,
     prefix,
     metrics,
+    flow,
     logger,
     now,
     onEngine: (engine, change) => (change === 'added' ? health.watch(engine) : health.unwatch(engine)),
-    onWorker: ({ spec }, change) => {
-      if (change === 'removed') feed.unfollow(spec.id);
-      else if (spec.kvEvents !== null) feed.follow(spec.id, spec.pool);
+    onWorker: (worker, change) => {
+      const { spec } = worker;
+      if (change === 'removed') {
+        feed.unfollow(spec.id);
+        flow.removed(worker);
+      } else if (spec.kvEvents !== null) feed.follow(spec.id, spec.pool);
     },
   });
   const health = new ScrapeLoop({
@@ -140,6 +154,7 @@ function assemble(
     onError: (_engine, check) => metrics.scrapeErrors.inc({ cause: check.kind }),
     onLook: (engine: Engine) => {
       for (const worker of engine.workers) prefix.refreshCapacity(worker);
+      flow.looked(engine);
     },
     now,
   });
@@ -159,6 +174,7 @@ function assemble(
       now,
     }),
     decisions: new DecisionLog(config.decisions, name),
+    flow,
     upstream,
     metrics,
     bus,

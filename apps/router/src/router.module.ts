@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { DecisionsController } from './admin/decisions.controller.ts';
 import { FleetController } from './admin/fleet.controller.ts';
+import { QueuesController } from './admin/queues.controller.ts';
 import { SiblingsController } from './admin/siblings.controller.ts';
 import { ROUTER } from './admin/token.ts';
 import type { Router } from './router.ts';
@@ -12,7 +13,7 @@ export class RouterModule {
   static of(router: Router): DynamicModule {
     return {
       module: RouterModule,
-      controllers: [FleetController, DecisionsController, SiblingsController],
+      controllers: [FleetController, DecisionsController, SiblingsController, QueuesController],
       providers: [{ provide: ROUTER, useFactory: () => router }],
     };
   }

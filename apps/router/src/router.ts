@@ -5,6 +5,7 @@ import type { UpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import type { DecisionLog } from './decision/decision-log.ts';
 import type { FleetView } from './fleet/fleet-view.ts';
+import type { FlowGate } from './flow/flow-gate.ts';
 import type { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { LatencyView } from './latency-view.ts';
 import type { RouterMetrics } from './metrics.ts';
@@ -22,6 +23,7 @@ export interface Router {
   readonly latency: LatencyView;
   readonly siblings: SiblingLink;
   readonly decisions: DecisionLog;
+  readonly flow: FlowGate;
   readonly upstream: UpstreamPool;
   readonly metrics: RouterMetrics;
   readonly bus: Bus;

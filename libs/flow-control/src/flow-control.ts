@@ -165,9 +165,8 @@ export class FlowControl<T> {
     if (ticket.state === 'running') {
       ticket.line!.running--;
       ticket.flow.running--;
-      if (served !== null) {
-        this.flows.correct(ticket.flow, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
-      }
+      const cost = served === null ? ticket.charged : costOf(served.uncachedTokens, served.outputTokens);
+      this.flows.settle(ticket.flow, ticket.charged, cost);
     }
     ticket.state = 'ended';
   }
@@ -197,12 +196,12 @@ export class FlowControl<T> {
       bytes: band.heldBytes,
       tenants: [...this.flows.all()]
         .filter((flow) => flow.band === band)
-        .map(({ tenant, weight, held, running, counter }) => ({
+        .map(({ tenant, weight, held, running, servedTokens }) => ({
           tenant,
           weight,
           held: held.length,
           running,
-          servedTokens: counter * weight,
+          servedTokens,
         })),
     }));
   }
@@ -305,7 +304,7 @@ export interface BandView {
     readonly weight: number;
     readonly held: number;
     readonly running: number;
-    /** The virtual token counter times the weight; only differences mean something. */
+    /** Service of its ended requests since the tenant was first seen, or seen again after it was forgotten. */
     readonly servedTokens: number;
   }[];
 }

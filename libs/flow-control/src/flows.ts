@@ -9,6 +9,8 @@ export class Flow<T> {
   readonly weight: number;
   /** Tokens of service received, over the weight: the virtual token counter. */
   counter = 0;
+  /** Tokens of service of the requests that have ended since it was first seen. */
+  servedTokens = 0;
   /** Held requests, oldest first. */
   readonly held: Ticket<T>[] = [];
   heldCost = 0;
@@ -91,9 +93,10 @@ export class Flows<T> {
     flow.counter = key + cost / flow.weight;
   }
 
-  /** A request ended and had cost so much more (or less) than was charged. */
-  correct(flow: Flow<T>, difference: number): void {
-    flow.counter += difference / flow.weight;
+  /** A request ended: what it did cost takes the place of what was charged. */
+  settle(flow: Flow<T>, charged: number, cost: number): void {
+    flow.counter += (cost - charged) / flow.weight;
+    flow.servedTokens += cost;
   }
 
   *all(): IterableIterator<Flow<T>> {

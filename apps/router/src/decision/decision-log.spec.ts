@@ -13,6 +13,8 @@ const subject: DecisionSubject = {
   promptBytes: 10,
   exactPrompt: true,
   retryOf: null,
+  movedFrom: null,
+  level: { tenant: 'default', priority: 0, ttftSloMs: 500, tpotSloMs: null, deadlineMs: null },
 };
 const query = { promptTokens: 100, expectedOutputTokens: 20, sessionHash: null };
 
@@ -71,6 +73,7 @@ describe('DecisionLog', () => {
       ttftMs: 1,
       tpotMs: 2,
       e2eMs: 3,
+      queuedMs: 3,
     };
     log.settle(id, result);
     expect(log.get(id)!.outcome).toEqual(result);
@@ -96,6 +99,7 @@ describe('DecisionLog', () => {
       ttftMs: null,
       tpotMs: null,
       e2eMs: 0,
+      queuedMs: 3,
     });
     expect(log.last(10).every(({ outcome }) => outcome === null)).toBe(true);
     for (const id of ['', 'x-', 'x-zz', 'y-2', 'x--1']) expect(log.get(id)).toBeNull();

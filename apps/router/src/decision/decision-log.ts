@@ -1,5 +1,6 @@
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
+import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
 
 /** What came of a decision. */
@@ -13,6 +14,8 @@ export interface DecisionResult {
   readonly ttftMs: number | null;
   readonly tpotMs: number | null;
   readonly e2eMs: number;
+  /** From its arrival to its dispatch: held for its turn, and attempts before this one. */
+  readonly queuedMs: number;
 }
 
 export interface DecisionSubject {
@@ -25,6 +28,9 @@ export interface DecisionSubject {
   readonly exactPrompt: boolean;
   /** Decision that this one repeats on another worker, or null. */
   readonly retryOf: string | null;
+  /** Decision by which the request was held for another worker before it was moved here, or null. */
+  readonly movedFrom: string | null;
+  readonly level: ServiceLevel;
 }
 
 const COLUMNS = [

@@ -1,10 +1,11 @@
+import type { Line, Placement, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
-import type { WorkerId } from '@sluice/model';
+import type { RouteQuery, WorkerId } from '@sluice/model';
+import { EXPECTED_LATENCY_DEFAULTS, usedKvTokens } from '@sluice/routing';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
-import type { Prompt } from '../prefix/prefix-view.ts';
+import type { Turn } from '../flow/turn.ts';
 import { expectedOutputTokens, sessionHash } from '../request/parse-request.ts';
-import type { InferenceRequest } from '../request/parse-request.ts';
 import type { Router } from '../router.ts';
 
 /** State of the chosen worker at dispatch, without the request itself. */
@@ -17,9 +18,10 @@ export interface LoadAtDispatch {
 }
 
 /** How a request will be served. */
-export interface Plan {
+export interface Plan extends Placement<Turn> {
   readonly kind: 'plan';
   readonly worker: Worker;
+  readonly line: Line<Turn>;
   /** Valid until workers come or go: use it before anything is awaited. */
   readonly row: number;
   readonly decisionId: string;
@@ -30,50 +32,69 @@ export interface Plan {
   readonly predictedTtftMs: number | null;
   readonly predictedTpotMs: number | null;
   readonly load: LoadAtDispatch;
+  /** What the worker has of room before the request may be sent. */
+  readonly room: Room;
 }
 export type PlanResult = Plan | { readonly kind: 'no-worker'; readonly reason: string };
 
 /** The query of one decision, written anew by each: decisions are synchronous. */
-const query = { promptTokens: 0, expectedOutputTokens: 0, sessionHash: null as number | null };
+const query: { -readonly [Key in keyof RouteQuery]: RouteQuery[Key] } = {
+  promptTokens: 0,
+  expectedOutputTokens: 0,
+  sessionHash: null,
+};
+/** Policies that do not decide in milliseconds send at once, as their authors mean them to. */
+const ALWAYS_ROOM: Room = { kvCapacityTokens: 0, usedKvTokens: 0, growthTokens: 0, queuedPrefillTokens: 0 };
 
 /**
- * Snapshot, match, predict, choose, record: one synchronous decision among the workers of `pool`. Workers in `tried`
- * are considered only when no other is up.
+ * Snapshot, match, predict, choose, record: one synchronous decision among the workers of the turn's pool, which are seen
+ * as the request will meet them: without the held requests that it goes before. Workers that it has tried are considered
+ * only when no other is up; the one that it is held for keeps it unless another is better.
  */
-export function planRequest(
-  router: Router,
-  pool: Pool,
-  request: InferenceRequest,
-  prompt: Prompt,
-  tried: ReadonlyMap<WorkerId, string>,
-): PlanResult {
+export function planRequest(router: Router, turn: Turn): PlanResult {
+  const { pool, request, prompt, level } = turn;
   const nowMs = router.now();
   const { columns } = pool.table;
   pool.table.ageSignals(nowMs);
   query.promptTokens = router.prefix.fillCachedTokens(pool, prompt, nowMs);
   query.expectedOutputTokens = expectedOutputTokens(request, pool.learned.meanOutputTokens);
   query.sessionHash = sessionHash(request.session);
-  predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
+  query.ttftSloMs = level.ttftSloMs;
+  query.tpotSloMs = level.tpotSloMs;
+  query.deadlineMs = level.deadlineMs;
+  query.priority = level.priority;
+  pool.flow.takeOutOvertaken(turn.ticket, pool.lines, columns);
+  try {
+    predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
+    const choice = chooseUntried(router, pool, turn.tried);
+    if (choice.kind === 'no-worker') return choice;
+    return planOf(router, turn, stayedFor(turn, choice.row), nowMs);
+  } finally {
+    pool.flow.putBackOvertaken();
+  }
+}
 
-  const choice = chooseUntried(router, pool, tried);
-  if (choice.kind === 'no-worker') return choice;
-  const { row } = choice;
-  const subject = {
-    pool: pool.id,
-    model: request.model,
-    api: request.api,
-    policy: pool.policy.id,
-    promptBytes: prompt.bytes.length,
-    exactPrompt: prompt.exact,
-    retryOf: last(tried),
-  };
-  const decisionId = router.decisions.add(subject, query, columns, pool.ids, pool.terms, row, nowMs);
+/** Whoever is held stays where it is when that costs as good as nothing: ties are broken at random, places in line are not. */
+function stayedFor({ pool, plan }: Turn, chosen: number): number {
+  const row = plan === null ? -1 : pool.table.row(plan.worker.spec.id);
+  if (row < 0 || pool.table.columns.up[row] !== 1) return chosen;
+  const { cost, unit } = pool.terms;
+  const { tieMs, tieShare } = EXPECTED_LATENCY_DEFAULTS;
+  return unit === 'ms' && cost[row]! <= cost[chosen]! + Math.max(tieMs, tieShare * cost[chosen]!) ? row : chosen;
+}
+
+function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {
+  const { pool } = turn;
+  const { columns } = pool.table;
+  const worker = pool.workerAt(row);
   const cachedTokens = columns.cachedTokens[row]!;
+  const holds = router.config.flow.hold && pool.terms.unit === 'ms';
   return {
     kind: 'plan',
-    worker: pool.workerAt(row),
+    worker,
+    line: worker.line,
     row,
-    decisionId,
+    decisionId: turn.plan?.worker === worker ? turn.plan.decisionId : record(router, turn, row, nowMs),
     promptTokens: query.promptTokens,
     cachedTokens,
     uncachedTokens: Math.max(0, query.promptTokens - cachedTokens),
@@ -87,7 +108,32 @@ export function planRequest(
       inflightRequests: columns.inflightRequests[row]!,
       kvUsage: columns.kvUsage[row]!,
     },
+    room: holds
+      ? {
+          kvCapacityTokens: columns.kvCapacityTokens[row]!,
+          usedKvTokens: usedKvTokens(columns, row),
+          growthTokens: columns.expectedGrowthTokens[row]!,
+          queuedPrefillTokens: columns.queuedPrefillTokens[row]!,
+        }
+      : ALWAYS_ROOM,
   };
+}
+
+/** Enters the decision in the log; a request that is held on for the same worker keeps the decision that sent it there. */
+function record(router: Router, turn: Turn, row: number, nowMs: number): string {
+  const { pool, request, prompt, level, plan } = turn;
+  const subject = {
+    pool: pool.id,
+    model: request.model,
+    api: request.api,
+    policy: pool.policy.id,
+    promptBytes: prompt.bytes.length,
+    exactPrompt: prompt.exact,
+    retryOf: last(turn.tried),
+    movedFrom: plan?.decisionId ?? null,
+    level,
+  };
+  return router.decisions.add(subject, query, pool.table.columns, pool.ids, pool.terms, row, nowMs);
 }
 
 /** Chooses with the tried workers out of the way, unless that leaves none. */

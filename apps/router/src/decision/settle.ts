@@ -17,7 +17,8 @@ export interface Attempt {
   readonly plan: Plan;
   readonly tap: Forwarding['tap'];
   readonly outcome: ForwardOutcome;
-  /** Milliseconds of performance.now, the tap's clock. */
+  /** When the request arrived. Milliseconds of performance.now, the tap's clock, as all below. */
+  readonly arrivedAtMs: number;
   readonly dispatchedAtMs: number;
   readonly endedAtMs: number;
 }
@@ -32,17 +33,18 @@ export function resultOf(outcome: ForwardOutcome, tap: Forwarding['tap']): Resul
 
 /** Turns what an attempt showed into knowledge: health, learned means, metrics, the decision's record, the predictor's sample. */
 export function settle(router: Router, attempt: Attempt): Result {
-  const { plan, pool, prompt, request, tap, outcome, dispatchedAtMs, endedAtMs } = attempt;
+  const { plan, pool, prompt, request, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs } = attempt;
   const { usage } = tap;
   const result = resultOf(outcome, tap);
   const outputTokens = usage?.completionTokens ?? tap.contentEvents;
   const ttftMs = tap.firstContentAtMs === null ? null : tap.firstContentAtMs - dispatchedAtMs;
   const tpotMs = ttftMs === null || outputTokens < 2 ? null : gapMs(tap, outputTokens);
   const e2eMs = endedAtMs - dispatchedAtMs;
+  const queuedMs = dispatchedAtMs - arrivedAtMs;
 
   noteHealth(router, plan, result, outcome);
   if (result === 'completed') learn(attempt, outputTokens);
-  if (result === 'completed') observe(pool, ttftMs, tpotMs, e2eMs);
+  if (result === 'completed') observe(pool, ttftMs === null ? null : queuedMs + ttftMs, tpotMs, queuedMs + e2eMs);
   if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
     noteAgreement(pool, plan, usage.cachedTokens);
   }
@@ -56,6 +58,7 @@ export function settle(router: Router, attempt: Attempt): Result {
     ttftMs,
     tpotMs,
     e2eMs,
+    queuedMs,
   });
   router.bus.publish(routeOutcome, {
     decisionId: plan.decisionId,

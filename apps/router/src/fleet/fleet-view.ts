@@ -1,7 +1,9 @@
+import type { FlowControl } from '@sluice/flow-control';
 import type { Fleet, PoolId, PoolSpec, Signal, WorkerSpec } from '@sluice/model';
 import { loadPromptKit } from '@sluice/prompt';
 import type { Policy, PolicyId } from '@sluice/routing';
 import type { Logger } from '@sluice/telemetry';
+import type { Turn } from '../flow/turn.ts';
 import type { LatencyView } from '../latency-view.ts';
 import type { RouterMetrics } from '../metrics.ts';
 import type { PrefixView } from '../prefix/prefix-view.ts';
@@ -18,6 +20,7 @@ export interface FleetViewOptions {
   readonly latency: LatencyView;
   readonly prefix: PrefixView;
   readonly metrics: RouterMetrics;
+  readonly flow: { createControl(): FlowControl<Turn> };
   readonly logger: Logger;
   readonly now: () => number;
   /** An engine joined or left the fleet. */
@@ -130,7 +133,8 @@ export class FleetView {
     let pool = this.pools.get(spec.id);
     const before = pool?.spec.tokenizer;
     if (pool === undefined) {
-      pool = new Pool(spec, this.#makePolicy(), this.#options.metrics.ofPool(spec.id, spec.models[0]!));
+      const { metrics, flow } = this.#options;
+      pool = new Pool(spec, this.#makePolicy(), metrics.ofPool(spec.id, spec.models[0]!), flow.createControl());
       this.pools.set(spec.id, pool);
     }
     pool.spec = spec;

@@ -1,7 +1,9 @@
+import type { FlowControl, Line } from '@sluice/flow-control';
 import type { PoolSpec, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
 import type { DecisionTerms, FleetTable, Ledger, Policy } from '@sluice/routing';
 import type { PromptKit } from '@sluice/prompt';
+import type { Turn } from '../flow/turn.ts';
 import type { PoolMetrics } from '../metrics.ts';
 import { Learned } from './learned.ts';
 import type { Worker } from './worker.ts';
@@ -21,14 +23,19 @@ export class Pool {
   readonly workers = new Map<WorkerId, Worker>();
   readonly learned = new Learned();
   readonly metrics: PoolMetrics;
+  /** Whose turn it is. */
+  readonly flow: FlowControl<Turn>;
   /** The table's ids by row: made anew when workers come or go, so that a decision record may keep it. */
   ids: readonly WorkerId[] = [];
   /** Row in the prefix index by row of the table. */
   indexRows = new Int32Array(0);
+  /** Requests held for each worker, by row of the table. */
+  lines: readonly Line<Turn>[] = [];
 
-  constructor(spec: PoolSpec, policy: Policy, metrics: PoolMetrics) {
+  constructor(spec: PoolSpec, policy: Policy, metrics: PoolMetrics, flow: FlowControl<Turn>) {
     this.id = spec.id;
     this.metrics = metrics;
+    this.flow = flow;
     this.spec = spec;
     this.policy = policy;
   }
@@ -47,6 +54,7 @@ export class Pool {
   rowsChanged(indexRow: (id: WorkerId) => number): void {
     this.ids = [...this.table.columns.ids];
     this.indexRows = Int32Array.from(this.ids, indexRow);
+    this.lines = this.ids.map((id) => this.workers.get(id)!.line);
   }
 
   workerAt(row: number): Worker {

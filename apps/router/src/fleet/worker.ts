@@ -1,7 +1,9 @@
+import type { Line } from '@sluice/flow-control';
 import type { WorkerSpec } from '@sluice/model';
 import type { Forwarding } from '@sluice/upstream';
 import type { EngineHealth } from './engine-health.ts';
 import { neverSeen } from './engine-health.ts';
+import type { Turn } from '../flow/turn.ts';
 import type { Pool } from './pool.ts';
 
 /** A worker as the router sees it; its numbers are in its row of the pool's table. */
@@ -13,6 +15,8 @@ export interface Worker {
   readonly headers: readonly string[];
   /** Requests in flight there. */
   readonly inFlight: Set<Forwarding>;
+  /** Requests held in the router until it has room. */
+  readonly line: Line<Turn>;
   /** Tokens of a KV block; null until the engine said. */
   blockTokens: number | null;
 }
@@ -38,5 +42,5 @@ export const createEngine = (url: string, nowMs: number): Engine => ({
 
 export function createWorker(spec: WorkerSpec, pool: Pool, engine: Engine): Worker {
   const headers = spec.dpRank === null ? [] : ['x-data-parallel-rank', String(spec.dpRank)];
-  return { spec, pool, engine, headers, inFlight: new Set(), blockTokens: null };
+  return { spec, pool, engine, headers, inFlight: new Set(), line: pool.flow.createLine(), blockTokens: null };
 }

@@ -1,0 +1,37 @@
+import type { ShedReason } from '@sluice/flow-control';
+import { tooManyRequests } from '../http/problem.ts';
+import type { Problem } from '../http/problem.ts';
+import type { TurnedAway } from './turn.ts';
+
+const MESSAGES: Readonly<Record<ShedReason, string>> = {
+  'queue-full': 'Too many requests are waiting',
+  'queue-bytes': 'Too many request bytes are waiting',
+  'ttft-slo': 'The wait would exceed the TTFT that was asked for',
+  deadline: 'The wait would exceed the deadline of the request',
+  displaced: 'The request made room for a more urgent one, or for a tenant with fewer waiting',
+  expired: 'The deadline of the request passed while it waited',
+};
+/** The same in the words of llm-d's request-dropped-reason header. */
+const LLMD_REASONS: Readonly<Record<ShedReason, string>> = {
+  'queue-full': 'rejected-saturated',
+  'queue-bytes': 'rejected-saturated',
+  'ttft-slo': 'rejected-saturated',
+  deadline: 'rejected-saturated',
+  displaced: 'evicted-queue-pressure',
+  expired: 'rejected-ttl-expired',
+};
+
+/** What a client whose request was turned away is told: 429, why, and when to try again. */
+export function shedProblem({ reason, retryAfterMs }: TurnedAway): Problem {
+  return {
+    ...tooManyRequests(MESSAGES[reason]),
+    headers: [
+      'retry-after',
+      String(Math.ceil(retryAfterMs / 1000)),
+      'x-sluice-shed-reason',
+      reason,
+      'x-llm-d-request-dropped-reason',
+      LLMD_REASONS[reason],
+    ],
+  };
+}
