@@ -85,6 +85,12 @@ export interface TwinOptions {
    * the outcomes so far, from the unslowed profile on (`learned`).
    */
   readonly latency?: 'exact' | 'learned';
+  /**
+   * How the router's prefix index is kept: by block keys made from the ids of the prompts (`exact`, the default), or as
+   * the production index over their bytes (`production`), several times as slow. Decisions are equal but for the rules in
+   * README.md. Where events can be lost it is always the production index.
+   */
+  readonly index?: 'exact' | 'production';
   /** For goodput. */
   readonly slo?: Slo;
   /** Engines that die and come back, in order of time; default: none. */

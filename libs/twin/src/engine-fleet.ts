@@ -13,6 +13,8 @@ export interface EngineFleetOptions {
   readonly listener: ReplicaListener;
   readonly seed: number;
   readonly jitter: { readonly sigma: number } | null;
+  /** Whether somebody reads the engines' KV events. */
+  readonly tellsEvents: boolean;
 }
 
 /** The engines by row. One that joins or comes back is a new one, empty; one that dies loses all it had. */
@@ -40,10 +42,10 @@ export class EngineFleet {
   }
 
   start(row: number): void {
-    const { setups, timeline, listener, seed, jitter } = this.options;
+    const { setups, timeline, listener, seed, jitter, tellsEvents } = this.options;
     const { sigma } = jitter ?? { sigma: 0 };
     const jittered = sigma > 0 ? { sigma, rng: randomStream(seed, 'jitter', this.started) } : null;
-    this.replicas[row] = new Replica(row, setups[row]!, timeline, listener, jittered);
+    this.replicas[row] = new Replica(row, setups[row]!, timeline, listener, jittered, tellsEvents);
     this.started++;
   }
 

@@ -1,60 +1,78 @@
 import { describe, expect, it } from '@jest/globals';
-import { createEngine, PROFILES } from '@sluice/engine-model';
-import type { EngineRequest, KvEvent } from '@sluice/engine-model';
+import { EngineCore, PROFILES } from '@sluice/engine-model';
+import type { CoreRequest } from '@sluice/engine-model';
 import { workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createFleetTable } from '@sluice/routing';
+import { createPrefixView, textFormOf } from './create-prefix-view.ts';
+import type { IndexKind } from './create-prefix-view.ts';
 import { EventStream } from './event-stream.ts';
+import { KvBatchWriter, NO_CHANGES } from './kv-batch.ts';
+import type { KvBatch } from './kv-batch.ts';
 import { KvHoldings } from './kv-holdings.ts';
-import { PrefixView } from './prefix-view.ts';
+import type { PrefixView } from './prefix-view.ts';
+import { RequestText } from './request-text.ts';
 import { engines, sharing } from './testing/requests.ts';
 import { createTimeline } from './timeline.ts';
 import { runTwin } from './twin.ts';
 
+const BLOCK_SIZE = 16;
+
 /** Prompts of few texts through a small engine: its events, step by step. */
-function eventsOfAnEngine(seed: number): { readonly batches: KvEvent[][]; readonly prompts: Uint32Array[] } {
+function eventsOfAnEngine(
+  kind: IndexKind,
+  seed: number,
+): { readonly batches: KvBatch[]; readonly prompts: RequestText[] } {
   const rng = seededRng(seed);
   const profile = PROFILES['llama-3.1-8b-h100'];
-  const engine = createEngine({ profile, blockSize: 16, kvBlocks: 40 });
-  const prompts = Array.from({ length: 40 }, () =>
-    Uint32Array.from({ length: 20 + Math.floor(rng() * 150) }, (_, i) => (i < 64 ? 1 : Math.floor(rng() * 2)) + i),
-  );
-  const batches: KvEvent[][] = [];
+  const changes = new KvBatchWriter();
+  const engine = new EngineCore({ profile, blockSize: BLOCK_SIZE, kvBlocks: 40 }, changes);
+  const prompts = Array.from({ length: 40 }, (_, index) => {
+    const blocks = Array.from({ length: 10 }, (_, place) => (place < 4 ? 1 : Math.floor(rng() * 2)));
+    const promptTokens = 20 + Math.floor(rng() * 150);
+    const request = { arrivalMs: 0, blocks, blockTokens: 16, promptTokens, outputTokens: 20, session: null };
+    return new RequestText(request, index, textFormOf(kind));
+  });
+  const batches: KvBatch[] = [];
   let nowMs = 0;
-  for (const promptTokens of prompts) {
-    const request: EngineRequest = {
-      promptTokens,
+  for (const prompt of prompts) {
+    const request: CoreRequest = {
+      promptTokens: prompt.promptTokens,
       maxTokens: 20,
-      stopToken: null,
-      loraName: null,
-      cacheSalt: null,
-      nextToken: (position) => position,
+      blockKeys: (count) => prompt.chainOf(BLOCK_SIZE).keys(count),
+      sample: () => false,
     };
     engine.submit(request, nowMs);
     for (let k = 0; k < 8; k++) {
       const step = engine.step(nowMs);
       if (step === null) break;
       nowMs += step.durationMs;
-      batches.push([...step.events]);
+      batches.push(changes.take());
     }
   }
   return { batches, prompts };
 }
 
-const cachedIn = (view: PrefixView, prompts: readonly Uint32Array[]): number[] => {
+const cachedIn = (view: PrefixView, prompts: readonly RequestText[]): number[] => {
   const table = createFleetTable();
   table.addWorker(workerId('engine-0'), PROFILES['llama-3.1-8b-h100'].step);
   return prompts.map((prompt) => {
-    view.fillCachedTokens(table.columns, new Uint8Array(prompt.buffer), 0);
+    view.fillCachedTokens(table.columns, prompt, 0);
     return table.columns.cachedTokens[0]!;
   });
 };
 
 describe('KvHoldings', () => {
-  it.each([1, 2, 3])('announces what whoever heard everything knows, and goes on from there (%s)', (seed) => {
-    const { batches, prompts } = eventsOfAnEngine(seed);
+  it.each([
+    ['exact', 1],
+    ['exact', 2],
+    ['production', 1],
+    ['production', 3],
+  ] as const)('announces what whoever heard everything knows, and goes on from there (%s, %s)', (kind, seed) => {
+    const { batches, prompts } = eventsOfAnEngine(kind, seed);
+    const view = (): PrefixView => createPrefixView(kind, [{ id: workerId('engine-0'), blockSize: BLOCK_SIZE }]);
     const holdings = new KvHoldings();
-    const [heardAll, resynced] = [new PrefixView([workerId('engine-0')]), new PrefixView([workerId('engine-0')])];
+    const [heardAll, resynced] = [view(), view()];
     const half = batches.length >> 1;
     for (const [k, batch] of batches.entries()) {
       heardAll.apply(0, batch, k);
@@ -70,22 +88,24 @@ describe('KvHoldings', () => {
 
   it('counts copies, and is empty after a clear', () => {
     const holdings = new KvHoldings();
-    const hashes = BigUint64Array.of(1n, 2n);
-    const stored: KvEvent = {
-      kind: 'stored',
-      hashes,
-      parent: null,
-      tokenIds: new Uint32Array(32),
-      blockSize: 16,
-      loraName: null,
-      cacheSalt: null,
-    };
-    holdings.apply([stored, stored, { kind: 'removed', hashes: BigUint64Array.of(1n, 2n, 2n) }]);
-    expect(holdings.announce()).toMatchObject([{ hashes: BigUint64Array.of(1n), parent: null }]);
-    holdings.apply([stored]);
-    expect(holdings.announce()).toHaveLength(3);
-    holdings.apply([{ kind: 'cleared' }]);
-    expect(holdings.announce()).toEqual([]);
+    const changes = new KvBatchWriter();
+    const stored = (): void => changes.stored(null, Uint32Array.of(1, 10, 2, 20), 0, 2);
+    const batch = (): KvBatch => changes.take();
+    stored();
+    stored();
+    for (const key of [1, 2, 2]) changes.removed(10 * key, key);
+    holdings.apply(batch());
+    changes.block(10, 1, 0, 0);
+    expect(holdings.announce()).toEqual(batch());
+    stored();
+    holdings.apply(batch());
+    changes.block(10, 1, 0, 0);
+    changes.block(10, 1, 0, 0);
+    changes.block(20, 2, 10, 1);
+    expect(holdings.announce()).toEqual(batch());
+    changes.cleared();
+    holdings.apply(batch());
+    expect(holdings.announce()).toEqual(NO_CHANGES);
   });
 });
 
@@ -108,7 +128,7 @@ describe('EventStream', () => {
       const fire = (nowMs: number): void => {
         batch = k;
         if (k === reopenedAt) stream.reopened(0, nowMs);
-        else stream.batch(0, [], nowMs);
+        else stream.batch(0, NO_CHANGES, nowMs);
       };
       timeline.push(k, { fire });
     }

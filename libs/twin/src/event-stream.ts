@@ -1,15 +1,16 @@
-import type { KvEvent } from '@sluice/engine-model';
 import type { Rng } from '@sluice/model';
+import { NO_CHANGES } from './kv-batch.ts';
+import type { KvBatch } from './kv-batch.ts';
 import type { KvHoldings } from './kv-holdings.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Who believes the events: a router. */
 export interface EventReader {
-  eventsArrived(row: number, events: readonly KvEvent[], nowMs: number): void;
+  eventsArrived(row: number, batch: KvBatch, nowMs: number): void;
   /** A batch is missing: nothing that the engine said stands any more. */
   eventsMissed(row: number): void;
-  /** From here on `events` say all that the engine holds. */
-  eventsReopened(row: number, events: readonly KvEvent[], nowMs: number): void;
+  /** From here on: `batch` says all that the engine holds. */
+  eventsReopened(row: number, batch: KvBatch, nowMs: number): void;
 }
 
 /** Events that get lost on the way to a router. */
@@ -41,14 +42,14 @@ export class EventStream {
     this.loss = loss;
   }
 
-  batch(row: number, events: readonly KvEvent[], nowMs: number): void {
+  batch(row: number, batch: KvBatch, nowMs: number): void {
     const { loss, trust } = this;
     const state = trust.get(row) ?? 'whole';
     if (loss !== null && loss.rng() < loss.share) {
       if (state === 'whole') trust.set(row, 'a batch is missing');
       return;
     }
-    if (state === 'whole') this.reader.eventsArrived(row, events, nowMs);
+    if (state === 'whole') this.reader.eventsArrived(row, batch, nowMs);
     else if (state === 'a batch is missing') {
       trust.set(row, 'resync under way');
       this.reader.eventsMissed(row);
@@ -59,7 +60,7 @@ export class EventStream {
   /** The engine started anew, with an empty cache. */
   reopened(row: number, nowMs: number): void {
     this.trust.delete(row);
-    this.reader.eventsReopened(row, [], nowMs);
+    this.reader.eventsReopened(row, NO_CHANGES, nowMs);
   }
 
   private resync(row: number, nowMs: number): void {

@@ -1,9 +1,11 @@
-import type { EngineRequest, RequestProgress } from '@sluice/engine-model';
+import type { CoreRequest, RequestProgress } from '@sluice/engine-model';
 import type { WorkerLoad } from '@sluice/latency-model';
 import type { Booking } from '@sluice/routing';
 import type { SimulatedRequest } from './api.ts';
+import type { BlockChain } from './block-chain.ts';
 import type { Speculation } from './prefix-view.ts';
-import { outputToken, promptTokensOf } from './prompt-tokens.ts';
+import { RequestText } from './request-text.ts';
+import type { TextForm } from './request-text.ts';
 import type { TwinRouter } from './twin-router.ts';
 
 /** What the router decided for a request, and what it holds open until the request ends. */
@@ -19,36 +21,42 @@ export interface Dispatch {
 }
 
 /** A request on its way; also what the engine model is given. */
-export class Flight implements EngineRequest {
+export class Flight implements CoreRequest {
   readonly index: number;
   readonly request: SimulatedRequest;
   /** The one that the client is connected to. */
   readonly router: TwinRouter;
   /** Engines that broke its connection before the first token. */
   readonly tried: number[] = [];
-  readonly promptTokens: Uint32Array;
-  /** The prompt as the router sees it. */
-  readonly prompt: Uint8Array;
-  readonly stopToken = null;
-  readonly loraName = null;
-  readonly cacheSalt = null;
+  readonly text: RequestText;
+  readonly promptTokens: number;
+  readonly maxTokens: number;
   dispatch: Dispatch | null = null;
   progress: RequestProgress | null = null;
   firstTokenMs = NaN;
+  /** In blocks of the engine that it is in. */
+  private chain: BlockChain | null = null;
 
-  constructor(index: number, request: SimulatedRequest, router: TwinRouter) {
+  constructor(index: number, request: SimulatedRequest, router: TwinRouter, form: TextForm) {
     this.index = index;
     this.request = request;
     this.router = router;
-    this.promptTokens = promptTokensOf(request, index);
-    this.prompt = new Uint8Array(this.promptTokens.buffer);
+    this.text = new RequestText(request, index, form);
+    this.promptTokens = request.promptTokens;
+    this.maxTokens = request.outputTokens;
   }
 
-  get maxTokens(): number {
-    return this.request.outputTokens;
+  /** It comes to an engine with blocks of `blockSize` tokens. */
+  enter(blockSize: number): void {
+    this.chain = this.text.chainOf(blockSize);
   }
 
-  nextToken(position: number): number {
-    return outputToken(this.index, position);
+  blockKeys(count: number): Uint32Array {
+    return this.chain!.keys(count);
+  }
+
+  /** No output ends before its length. */
+  sample(): boolean {
+    return false;
   }
 }

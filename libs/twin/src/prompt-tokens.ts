@@ -1,7 +1,7 @@
 import type { SimulatedRequest } from './api.ts';
 
 /** Ids from here on are those of unique text: request tails, then outputs. Block ids lie below. */
-const FIRST_TAIL = 2 ** 31;
+export const FIRST_TAIL = 2 ** 31;
 
 /**
  * First token of the run of an id. Odd factors are bijections on 32 bits, so runs of different ids differ in every

@@ -1,16 +1,18 @@
-import { apiTimeMs, createEngine } from '@sluice/engine-model';
-import type { Engine, EngineOptions, EngineStats, FinishReason, KvEvent, StepResult } from '@sluice/engine-model';
+import { apiTimeMs, EngineCore } from '@sluice/engine-model';
+import type { CoreStep, EngineOptions, EngineStats, FinishReason } from '@sluice/engine-model';
 import type { StepParameters } from '@sluice/model';
 import type { ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import type { Flight } from './flight.ts';
+import { KvBatchWriter, NO_CHANGES } from './kv-batch.ts';
+import type { KvBatch } from './kv-batch.ts';
 import type { Timed, Timeline } from './timeline.ts';
 
 /** Who is told what a replica does, when it does it. */
 export interface ReplicaListener {
   token(flight: Flight, finished: FinishReason | null, nowMs: number): void;
   refused(flight: Flight, nowMs: number): void;
-  events(row: number, events: readonly KvEvent[], nowMs: number): void;
+  events(row: number, batch: KvBatch, nowMs: number): void;
 }
 
 /** The step constants of a replica. A slow one computes and reads memory slower; its launches and its API are the same. */
@@ -24,13 +26,13 @@ export function stepOf({ profile: { step }, slowdown = 1 }: EngineSetup): StepPa
   };
 }
 
+/** Tokens of a replica's KV blocks. */
+export const blockSizeOf = ({ profile, blockSize = profile.blockSize }: EngineSetup): number => blockSize;
+
 /** KV tokens that a replica has room for, in whole blocks. */
-export function kvTokensOf({
-  profile,
-  kvTokens = profile.kvTokens,
-  blockSize = profile.blockSize,
-}: EngineSetup): number {
-  return Math.floor(kvTokens / blockSize) * blockSize;
+export function kvTokensOf(setup: EngineSetup): number {
+  const blockSize = blockSizeOf(setup);
+  return Math.floor((setup.kvTokens ?? setup.profile.kvTokens) / blockSize) * blockSize;
 }
 
 /** One engine on the timeline: steps follow each other as long as there is work, and are heard of at their end. */
@@ -39,9 +41,12 @@ export class Replica implements Timed {
   private readonly timeline: Timeline;
   private readonly listener: ReplicaListener;
   private readonly step: StepParameters;
-  private readonly engine: Engine<Flight>;
+  private readonly engine: EngineCore<Flight>;
+  /** Null: nobody reads them. */
+  private readonly changes: KvBatchWriter | null;
   private readonly kvCapacityTokens: number;
-  private underWay: StepResult<Flight> | null = null;
+  private underWay: CoreStep<Flight> | null = null;
+  private underWayChanges: KvBatch = NO_CHANGES;
   private stopped = false;
 
   constructor(
@@ -50,21 +55,23 @@ export class Replica implements Timed {
     timeline: Timeline,
     listener: ReplicaListener,
     jitter: EngineOptions['jitter'] | null,
+    tellsEvents: boolean,
   ) {
     this.row = row;
     this.timeline = timeline;
     this.listener = listener;
     this.step = stepOf(setup);
-    const blockSize = setup.blockSize ?? setup.profile.blockSize;
+    const blockSize = blockSizeOf(setup);
     this.kvCapacityTokens = kvTokensOf(setup);
     const kvBlocks = this.kvCapacityTokens / blockSize;
     const profile = { ...setup.profile, step: this.step };
-    this.engine = createEngine({ profile, blockSize, kvBlocks, ...(jitter && { jitter }) });
+    this.changes = tellsEvents ? new KvBatchWriter() : null;
+    this.engine = new EngineCore<Flight>({ profile, blockSize, kvBlocks, ...(jitter && { jitter }) }, this.changes);
   }
 
   /** A request was sent here; it reaches the engine when its API is through with it. */
   accept(flight: Flight, nowMs: number): void {
-    const readyMs = nowMs + apiTimeMs(this.step, flight.promptTokens.length);
+    const readyMs = nowMs + apiTimeMs(this.step, flight.promptTokens);
     this.timeline.push(readyMs, { fire: (atMs) => this.submit(flight, atMs) });
   }
 
@@ -76,9 +83,9 @@ export class Replica implements Timed {
   /** The step under way ends. */
   fire(nowMs: number): void {
     if (this.stopped) return;
-    const { requests, finished, events } = this.underWay!;
-    for (let i = 0; i < requests.length; i++) this.listener.token(requests[i]!, finished[i]!, nowMs);
-    if (events.length > 0) this.listener.events(this.row, events, nowMs);
+    const { sampled, requests, finished } = this.underWay!;
+    for (let i = 0; i < sampled; i++) this.listener.token(requests[i]!, finished[i]!, nowMs);
+    if (this.underWayChanges.length > 0) this.listener.events(this.row, this.underWayChanges, nowMs);
     this.startStep(nowMs);
   }
 
@@ -94,17 +101,19 @@ export class Replica implements Timed {
 
   private submit(flight: Flight, nowMs: number): void {
     if (this.stopped) return;
+    flight.enter(this.engine.blockSize);
     const submission = this.engine.submit(flight, nowMs);
     if (submission.kind === 'rejected') {
       this.listener.refused(flight, nowMs);
       return;
     }
-    flight.progress = submission.progress;
+    flight.progress = submission.handle;
     if (this.underWay === null) this.startStep(nowMs);
   }
 
   private startStep(nowMs: number): void {
     this.underWay = this.engine.step(nowMs);
+    if (this.changes !== null) this.underWayChanges = this.changes.take();
     if (this.underWay !== null) this.timeline.push(nowMs + this.underWay.durationMs, this);
   }
 }

@@ -1,14 +1,15 @@
-import type { KvEvent } from '@sluice/engine-model';
 import { workerId } from '@sluice/model';
 import type { Rng } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import type { Policy, ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import { EventStream } from './event-stream.ts';
+import type { IndexKind } from './create-prefix-view.ts';
+import type { KvBatch } from './kv-batch.ts';
 import { KvHoldings } from './kv-holdings.ts';
 import { LearnedLatency } from './learned-latency.ts';
 import { randomStream } from './random-stream.ts';
-import { kvTokensOf, stepOf } from './replica.ts';
+import { blockSizeOf, kvTokensOf, stepOf } from './replica.ts';
 import type { Timeline } from './timeline.ts';
 import { readsPrefix, TwinRouter } from './twin-router.ts';
 
@@ -20,6 +21,7 @@ export interface RouterGroupOptions {
   readonly seed: number;
   readonly latency: 'exact' | 'learned';
   readonly knowsOutputs: boolean;
+  readonly index: IndexKind;
   readonly lostEventShare: number;
   readonly resyncMs: number;
   readonly timeline: Timeline;
@@ -37,7 +39,8 @@ export class RouterGroup {
   private readonly spread: Rng;
 
   constructor(options: RouterGroupOptions) {
-    const { engines, count, createPolicy, seed, latency, knowsOutputs, lostEventShare, resyncMs, timeline } = options;
+    const { engines, count, createPolicy, seed, latency, knowsOutputs, index } = options;
+    const { lostEventShare, resyncMs, timeline } = options;
     const ids = engines.map((_, row) => workerId(`engine-${row}`));
     const learns = latency === 'learned';
     const steps = engines.map((setup) => (learns ? setup.profile.step : stepOf(setup)));
@@ -54,7 +57,8 @@ export class RouterGroup {
           policy,
           rng: number === 0 ? seededRng(seed) : randomStream(seed, 'policy of a further router', number),
           learned: this.learned,
-          matches: this.readsEvents,
+          index: this.readsEvents ? index : null,
+          blockSizes: engines.map(blockSizeOf),
           knowsOutputs,
         }),
     );
@@ -82,14 +86,14 @@ export class RouterGroup {
     for (const router of this.routers) router.markDown(row);
   }
 
-  eventsArrived(row: number, events: readonly KvEvent[], nowMs: number): void {
-    this.holdings[row]?.apply(events);
-    for (const stream of this.streams) stream.batch(row, events, nowMs);
+  eventsArrived(row: number, batch: KvBatch, nowMs: number): void {
+    this.holdings[row]?.apply(batch);
+    for (const stream of this.streams) stream.batch(row, batch, nowMs);
   }
 
   /** The engine's events start anew, with an empty cache. */
   eventsReopened(row: number, nowMs: number): void {
-    this.holdings[row]?.apply([{ kind: 'cleared' }]);
+    this.holdings[row]?.clear();
     for (const stream of this.streams) stream.reopened(row, nowMs);
   }
 

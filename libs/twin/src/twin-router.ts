@@ -1,25 +1,29 @@
-import type { KvEvent } from '@sluice/engine-model';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { Rng, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
 import type { Choice, Policy, ScrapedSignals } from '@sluice/routing';
+import { createPrefixView } from './create-prefix-view.ts';
+import type { IndexKind } from './create-prefix-view.ts';
 import type { EventReader } from './event-stream.ts';
 import type { Flight } from './flight.ts';
+import type { KvBatch } from './kv-batch.ts';
 import type { LearnedLatency } from './learned-latency.ts';
-import { BYTES_PER_TOKEN, PrefixView } from './prefix-view.ts';
+import type { PrefixView } from './prefix-view.ts';
+import { BYTES_PER_TOKEN } from './production-view.ts';
 import { RunningMean } from './running-mean.ts';
 
 export interface TwinRouterOptions {
   readonly ids: readonly WorkerId[];
-  /** Step constants believed at the start, and KV tokens, by row. */
+  /** Step constants believed at the start, KV tokens and tokens of a KV block, by row. */
   readonly steps: readonly StepParameters[];
   readonly kvTokens: readonly number[];
+  readonly blockSizes: readonly number[];
   readonly policy: Policy;
   readonly rng: Rng;
   /** Is told every outcome; null where nothing is learned. */
   readonly learned: LearnedLatency | null;
-  /** Whether the prefix index is kept; without it every prompt counts as new. */
-  readonly matches: boolean;
+  /** How the prefix index is kept; null: it is not, and every prompt counts as new. */
+  readonly index: IndexKind | null;
   /** Whether it knows how long an output will be; else it takes the mean of those before. */
   readonly knowsOutputs: boolean;
 }
@@ -63,12 +67,14 @@ export class TwinRouter implements EventReader {
   private readonly query = { promptTokens: 0, expectedOutputTokens: 0, sessionHash: null as number | null };
 
   /** Nothing is up until it was scraped. */
-  constructor({ ids, steps, kvTokens, policy, rng, learned, matches, knowsOutputs }: TwinRouterOptions) {
+  constructor(options: TwinRouterOptions) {
+    const { ids, steps, kvTokens, blockSizes, policy, rng, learned, index, knowsOutputs } = options;
     this.ids = ids;
     this.kvTokens = kvTokens;
     this.policy = policy;
     this.rng = rng;
-    this.prefix = matches ? new PrefixView(ids) : null;
+    const workers = ids.map((id, row) => ({ id, blockSize: blockSizes[row]! }));
+    this.prefix = index === null ? null : createPrefixView(index, workers);
     this.learned = learned;
     this.knowsOutputs = knowsOutputs;
     for (const [row, id] of ids.entries()) this.table.addWorker(id, steps[row]!);
@@ -79,8 +85,8 @@ export class TwinRouter implements EventReader {
     const { query, table } = this;
     const { columns } = table;
     table.ageSignals(nowMs);
-    query.promptTokens = flight.promptTokens.length;
-    this.prefix?.fillCachedTokens(columns, flight.prompt, nowMs);
+    query.promptTokens = flight.promptTokens;
+    this.prefix?.fillCachedTokens(columns, flight.text, nowMs);
     query.expectedOutputTokens = this.knowsOutputs ? flight.request.outputTokens : this.outputTokens.value;
     query.sessionHash = flight.request.session;
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
@@ -103,7 +109,7 @@ export class TwinRouter implements EventReader {
       uncachedTokens: Math.max(0, query.promptTokens - cachedTokens),
       expectedOutputTokens: query.expectedOutputTokens,
     });
-    const speculation = this.prefix?.speculate(row, flight.prompt, nowMs) ?? null;
+    const speculation = this.prefix?.speculate(row, flight.text, nowMs) ?? null;
     flight.dispatch = { row, atMs: nowMs, cachedTokens, booking, speculation, load };
   }
 
@@ -118,8 +124,8 @@ export class TwinRouter implements EventReader {
         worker: this.ids[row]!,
         streamed: true,
         result: 'completed',
-        promptTokens: flight.promptTokens.length,
-        promptBytes: BYTES_PER_TOKEN * flight.promptTokens.length,
+        promptTokens: flight.promptTokens,
+        promptBytes: BYTES_PER_TOKEN * flight.promptTokens,
         outputTokens,
         predictedCachedTokens: cachedTokens,
         cachedTokens: flight.progress!.cachedTokens,
@@ -139,16 +145,16 @@ export class TwinRouter implements EventReader {
     if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
   }
 
-  eventsArrived(row: number, events: readonly KvEvent[], nowMs: number): void {
-    this.prefix?.apply(row, events, nowMs);
+  eventsArrived(row: number, batch: KvBatch, nowMs: number): void {
+    this.prefix?.apply(row, batch, nowMs);
   }
 
   eventsMissed(row: number): void {
     this.prefix?.distrust(row, this.kvTokens[row]!);
   }
 
-  eventsReopened(row: number, events: readonly KvEvent[], nowMs: number): void {
-    this.prefix?.reopen(row, events, nowMs);
+  eventsReopened(row: number, batch: KvBatch, nowMs: number): void {
+    this.prefix?.reopen(row, batch, nowMs);
   }
 
   /** The engine answered a look at its metrics. */

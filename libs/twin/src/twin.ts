@@ -1,15 +1,18 @@
-import type { FinishReason, KvEvent } from '@sluice/engine-model';
+import type { FinishReason } from '@sluice/engine-model';
 import { createSimulatedPolicy, SIBLING_HEARTBEAT_MS } from '@sluice/routing';
 import type { Policy } from '@sluice/routing';
 import type { FleetChange, TwinOptions, TwinResult } from './api.ts';
 import { checkOptions } from './check-options.ts';
 import { Clients } from './clients.ts';
 import { EngineFleet } from './engine-fleet.ts';
+import { textFormOf } from './create-prefix-view.ts';
 import { Flight } from './flight.ts';
+import type { KvBatch } from './kv-batch.ts';
 import { LedgerSharing } from './ledger-sharing.ts';
 import { Records, recordsOf, resultOf } from './records.ts';
 import { kvTokensOf } from './replica.ts';
 import type { ReplicaListener } from './replica.ts';
+import type { TextForm } from './request-text.ts';
 import { RouterGroup } from './router-group.ts';
 import { createTimeline } from './timeline.ts';
 import { TimelineSampler } from './timeline-sampler.ts';
@@ -20,6 +23,7 @@ type Defaulted =
   | 'routerLagMs'
   | 'warmUpMs'
   | 'latency'
+  | 'index'
   | 'failureDetectMs'
   | 'routers'
   | 'lostEventShare'
@@ -30,6 +34,7 @@ const DEFAULTS: Required<Pick<TwinOptions, Defaulted>> = {
   routerLagMs: 0,
   warmUpMs: 0,
   latency: 'exact',
+  index: 'exact',
   failureDetectMs: 100,
   routers: { count: 1, shared: 'none' },
   lostEventShare: 0,
@@ -70,6 +75,7 @@ class Twin implements ReplicaListener {
   private readonly records: Records;
   private readonly sampler: TimelineSampler | null;
   private readonly seesAll: boolean;
+  private readonly textForm: TextForm;
   private readonly progressEvery: number;
   private done = 0;
   private lastEndMs = 0;
@@ -80,6 +86,9 @@ class Twin implements ReplicaListener {
     this.options = { ...DEFAULTS, ...options, ...(this.seesAll && ORACLE) };
     const { engines, requests, seed, stages = [], jitter = null, sampleMs } = this.options;
     const { latency, lostEventShare, resyncMs, routers } = this.options;
+    // what stands in for lost events only the production index knows
+    const index = lostEventShare > 0 ? 'production' : this.options.index;
+    this.textForm = textFormOf(index);
     this.routers = new RouterGroup({
       engines,
       count: routers.count,
@@ -87,11 +96,13 @@ class Twin implements ReplicaListener {
       seed,
       latency,
       knowsOutputs: this.seesAll,
+      index,
       lostEventShare,
       resyncMs,
       timeline,
     });
-    this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter });
+    const tellsEvents = this.routers.readsEvents;
+    this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter, tellsEvents });
     this.clients = new Clients(requests, stages, timeline, (index, nowMs) => this.arrived(index, nowMs));
     this.records = new Records(requests.length);
     this.sampler = sampleMs === undefined ? null : new TimelineSampler(this.fleet);
@@ -128,9 +139,8 @@ class Twin implements ReplicaListener {
     this.ended(nowMs);
   }
 
-  events(row: number, events: readonly KvEvent[], nowMs: number): void {
-    if (!this.routers.readsEvents) return;
-    this.after(this.options.eventLagMs, nowMs, (atMs) => this.routers.eventsArrived(row, events, atMs));
+  events(row: number, batch: KvBatch, nowMs: number): void {
+    this.after(this.options.eventLagMs, nowMs, (atMs) => this.routers.eventsArrived(row, batch, atMs));
   }
 
   /** What happens by itself: engines come and go, metrics are read, routers talk, and clients send. */
@@ -155,7 +165,7 @@ class Twin implements ReplicaListener {
 
   private arrived(index: number, nowMs: number): void {
     this.records.arrivalMs[index] = nowMs;
-    const flight = new Flight(index, this.options.requests[index]!, this.routers.pick());
+    const flight = new Flight(index, this.options.requests[index]!, this.routers.pick(), this.textForm);
     this.after(this.options.routerLagMs, nowMs, (atMs) => this.route(flight, atMs));
   }
 

@@ -1,0 +1,85 @@
+import type { KvSink } from '@sluice/engine-model';
+
+/**
+ * The changes of one engine's prefix cache in one step, in order, as words. A record is a head, `4 x blocks + kind`;
+ * of `STORED` then the key of the block before the first (0, 0: none); then the keys. Keys are two words, low one first.
+ */
+export type KvBatch = Uint32Array;
+
+/** Blocks that became cached, each the parent of the next. */
+export const STORED = 0;
+/** Blocks that lost their content; a key held by several copies goes once a copy. */
+export const REMOVED = 1;
+/** The whole cache was dropped. */
+export const CLEARED = 2;
+
+export const NO_CHANGES: KvBatch = new Uint32Array(0);
+
+/** Kind of the record at the head. */
+export const kindOf = (head: number): number => head & 3;
+/** Number of blocks of the record at the head. */
+export const blocksOf = (head: number): number => head >>> 2;
+
+/** Collects the changes that an engine makes. */
+export class KvBatchWriter implements KvSink<unknown> {
+  private words = new Uint32Array(256);
+  private length = 0;
+  /** Place of the head of the record of removals that goes on; -1: the last record is another. */
+  private removals = -1;
+
+  stored(_request: unknown, keys: Uint32Array, first: number, end: number): void {
+    const words = this.reserve(3 + 2 * (end - first));
+    let at = this.length;
+    words[at++] = 4 * (end - first) + STORED;
+    words[at++] = first === 0 ? 0 : keys[2 * first - 2]!;
+    words[at++] = first === 0 ? 0 : keys[2 * first - 1]!;
+    for (let word = 2 * first; word < 2 * end; word++) words[at++] = keys[word]!;
+    this.length = at;
+    this.removals = -1;
+  }
+
+  removed(keyHi: number, keyLo: number): void {
+    const words = this.reserve(3);
+    if (this.removals < 0) {
+      this.removals = this.length++;
+      words[this.removals] = REMOVED;
+    }
+    words[this.removals]! += 4;
+    words[this.length++] = keyLo;
+    words[this.length++] = keyHi;
+  }
+
+  cleared(): void {
+    this.reserve(1)[this.length++] = CLEARED;
+    this.removals = -1;
+  }
+
+  /** One block with the key of its parent. */
+  block(keyHi: number, keyLo: number, parentHi: number, parentLo: number): void {
+    const words = this.reserve(5);
+    words[this.length++] = 4 + STORED;
+    words[this.length++] = parentLo;
+    words[this.length++] = parentHi;
+    words[this.length++] = keyLo;
+    words[this.length++] = keyHi;
+    this.removals = -1;
+  }
+
+  /** The changes since the last call; the caller owns them. */
+  take(): KvBatch {
+    if (this.length === 0) return NO_CHANGES;
+    const batch = this.words.slice(0, this.length);
+    this.length = 0;
+    this.removals = -1;
+    return batch;
+  }
+
+  private reserve(words: number): Uint32Array {
+    if (this.length + words > this.words.length) {
+      const grown = new Uint32Array(Math.max(2 * this.words.length, this.length + words));
+      grown.set(this.words);
+      this.words = grown;
+    }
+    return this.words;
+  }
+}
