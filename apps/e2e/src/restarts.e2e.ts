@@ -2,57 +2,43 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Child, freePort, startNats, startRedis } from '@sluice/process';
-import { post, repoRoot, type Sim, syntheticText, waitFor } from '@sluice/testkit';
+import { type Child, freePort, startNats, startRedis } from '@sluice/process';
+import { post, type Sim, syntheticText, waitFor } from '@sluice/testkit';
 import { type AdminReader, positions, untilIndexIsRight, untilRouterFollows } from './index-checks.ts';
 import { Load } from './load.ts';
+import { ServiceProcess } from './service-process.ts';
 import { env, missingPrograms, MODEL, poolOf, startSims, stopSims } from './setup.ts';
 
 const SERVICES = ['latency-predictor', 'kv-index', 'event-bridge', 'router'] as const;
 type Service = (typeof SERVICES)[number];
 
-/** Every service started by its own entry point and environment, as a container would start it, and restartable. */
+/** Every service as a process of its own. */
 class Services implements AdminReader {
   readonly dataUrl: string;
-  readonly children = new Map<Service, Child>();
-  readonly #ports: ReadonlyMap<Service, number>;
-  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly processes: Readonly<Record<Service, ServiceProcess>>;
 
   constructor(ports: ReadonlyMap<Service, number>, dataPort: number, common: Record<string, string>) {
-    this.#ports = ports;
     this.dataUrl = `http://127.0.0.1:${dataPort}`;
-    this.#env = { ...env, SLUICE_LOG_LEVEL: 'warn', ROUTER_PORT: String(dataPort), ...common };
+    const all = { ...env, ROUTER_PORT: String(dataPort), ...common };
+    this.processes = Object.fromEntries(
+      SERVICES.map((service) => [service, new ServiceProcess(service, ports.get(service)!, all)]),
+    ) as Record<Service, ServiceProcess>;
   }
 
-  async start(service: Service): Promise<void> {
-    const port = this.#ports.get(service)!;
-    const child = new Child({
-      name: service,
-      command: process.execPath,
-      args: ['--enable-source-maps', join(repoRoot, 'apps', service, 'dist/main.js')],
-      env: { ...this.#env, [`${service.replace('-', '_').toUpperCase()}_ADMIN_PORT`]: String(port) },
-    });
-    this.children.set(service, child);
-    await waitFor(`${service} ready`, 20_000, async () => {
-      if (child.exit !== null) throw new Error(`${service} ended:\n${child.outputTail}`);
-      return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-    });
+  start(service: Service): Promise<void> {
+    return this.processes[service].start();
   }
 
-  async kill(service: Service): Promise<void> {
-    const child = this.children.get(service)!;
-    child.signal('SIGKILL');
-    await child.exited;
+  kill(service: Service): Promise<void> {
+    return this.processes[service].kill();
   }
 
-  async getAdmin<T>(service: string, path: string): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.#ports.get(service as Service)}${path}`);
-    if (!response.ok) throw new Error(`GET ${service}${path}: ${response.status}`);
-    return (await response.json()) as T;
+  getAdmin<T>(service: string, path: string): Promise<T> {
+    return this.processes[service as Service].getAdmin<T>(path);
   }
 
   async stop(): Promise<void> {
-    for (const service of [...SERVICES].reverse()) await this.children.get(service)?.stop();
+    for (const service of [...SERVICES].reverse()) await this.processes[service].stop();
   }
 }
 
@@ -184,7 +170,7 @@ describe('services restarted one at a time', () => {
       const { workers } = await services.getAdmin<{ workers: { inflightRequests: number }[] }>('router', '/workers');
       return workers.some((worker) => worker.inflightRequests > 0);
     });
-    const router = services.children.get('router')!;
+    const router = services.processes.router.child;
     router.signal('SIGTERM');
     await waitFor(
       'new requests refused',
