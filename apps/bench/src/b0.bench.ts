@@ -5,7 +5,7 @@ import type { Arm } from './arms.ts';
 import { geometricMean, meanOf, runsOf, short, TTFT_MEAN_S } from './intervals.ts';
 import { runPart } from './part.ts';
 import type { Claim } from './part.ts';
-import { B2B_SERVICE, B2B_WEIGHTED_322, LLAMA_PRECISE, LLAMA_RANDOM, TIERED_HBM } from './published.ts';
+import { B2B_SERVICE, B2B_WEIGHTED_322, LLAMA_PRECISE, LLAMA_RANDOM, SUMMARIES, TIERED_HBM } from './published.ts';
 import type { PublishedStage } from './published.ts';
 import type { RunOutcome, StageOutcome } from './run-scenario.ts';
 import { markdown } from './table.ts';
@@ -25,7 +25,7 @@ const COMPARISONS: readonly Comparison[] = [
   { id: 'b2b-3-2-2', ladder: 'b2b', arm: WEIGHTED_322, published: B2B_WEIGHTED_322, saturatedFromQps: 40 },
   { id: 'tiered-hbm', ladder: 'tiered', arm: WEIGHTED_111, published: TIERED_HBM, saturatedFromQps: 10 },
   { id: '70b-random', ladder: 'llama-70b', arm: RANDOM, published: LLAMA_RANDOM, saturatedFromQps: 5 },
-  { id: '70b-2-1-1', ladder: 'llama-70b', arm: WEIGHTED_211, published: LLAMA_PRECISE, saturatedFromQps: 15 },
+  { id: '70b-2-1-1', ladder: 'llama-70b', arm: WEIGHTED_211, published: LLAMA_PRECISE, saturatedFromQps: 20 },
 ];
 /** Where TTFT is that of an idle engine, throughput alone says how saturated stages compare. */
 const LEAST_SATURATED_TTFT_S = 1;
@@ -43,11 +43,14 @@ interface StageComparison {
   readonly tokensRatio: number;
 }
 
+/** Stages of which something is published. */
 function compare({ ladder, arm, published }: Comparison, runs: readonly RunOutcome[]): StageComparison[] {
   const own = runsOf(runs, `ladder:${ladder}`, arm.label);
   const mean = (stage: number, value: (outcome: StageOutcome) => number | null): number =>
     own.reduce((sum, run) => sum + (value(run.stages![stage]!) ?? Infinity), 0) / own.length;
-  return published.slice(0, own[0]?.stages?.length ?? 0).map((each, stage) => {
+  if (own.length === 0) return [];
+  return published.map((each) => {
+    const stage = LADDERS[ladder].stages.findIndex(({ qps }) => qps === each.qps);
     const ttftMeanS = mean(stage, ({ ttftMs }) => ttftMs.mean) / 1000;
     const ttftP90S = mean(stage, ({ ttftMs }) => ttftMs.p90) / 1000;
     const tokensPerS = mean(stage, (outcome) =>
@@ -62,14 +65,14 @@ function compare({ ladder, arm, published }: Comparison, runs: readonly RunOutco
 const within = (ratio: number, share: number): boolean => ratio >= 1 - share && ratio <= 1 + share;
 const ratioClaim = (id: string, value: number, share: number): Claim => ({
   id,
-  value: Number(value.toFixed(3)),
+  value: round(value),
   unit: 'x published',
   bar: `${1 - share} to ${1 + share}`,
   met: within(value, share),
 });
 
 function claimsOf(comparison: Comparison, stages: readonly StageComparison[]): Claim[] {
-  const { id, saturatedFromQps, published } = comparison;
+  const { id, saturatedFromQps } = comparison;
   const saturated = stages.filter(({ qps }) => qps >= saturatedFromQps);
   const claims: Claim[] = [];
   const queued = saturated.filter(({ published: { ttftMeanS } }) => ttftMeanS >= LEAST_SATURATED_TTFT_S);
@@ -88,11 +91,31 @@ function claimsOf(comparison: Comparison, stages: readonly StageComparison[]): C
     unit: `of ${both.length} values of saturated stages`,
   });
   const [unloaded] = stages;
-  if (unloaded !== undefined && published[0]!.ttftMeanS < LEAST_SATURATED_TTFT_S) {
+  if (
+    unloaded !== undefined &&
+    unloaded.qps < saturatedFromQps &&
+    unloaded.published.ttftMeanS < LEAST_SATURATED_TTFT_S
+  ) {
     claims.push(ratioClaim(`b0-${id}-unloaded-ttft`, unloaded.ttftRatio, UNLOADED_WITHIN));
   }
   return claims;
 }
+
+/** Whole ladders against published summaries; given without a bar, because they mix stages of every kind. */
+function summaryClaims(comparison: Comparison, runs: readonly RunOutcome[]): Claim[] {
+  const { id, ladder, arm } = comparison;
+  const summary = SUMMARIES[id];
+  const own = runsOf(runs, `ladder:${ladder}`, arm.label);
+  const ttft = meanOf(own, TTFT_MEAN_S);
+  const output = meanOf(own, ({ outputTokensPerS }) => outputTokensPerS);
+  if (summary === undefined || ttft === null || output === null) return [];
+  return [
+    { id: `b0-${id}-ladder-ttft`, value: round(ttft / summary.ttftMeanS), unit: 'x published' },
+    { id: `b0-${id}-ladder-tokens`, value: round(output / summary.outputTokensPerS), unit: 'x published' },
+  ];
+}
+
+const round = (value: number): number => Number(value.toFixed(3));
 
 /** Orders of policies by mean TTFT that the published tables have, the best first. */
 const ORDERS: readonly { readonly ladder: keyof typeof LADDERS; readonly arms: readonly Arm[] }[] = [
@@ -133,7 +156,7 @@ function table(comparisons: readonly (readonly [Comparison, readonly StageCompar
   return markdown(head, rows);
 }
 
-await runPart(async ({ run }) => {
+await runPart(process, async ({ run }) => {
   const runs = [
     ...(await run(['ladder:b2b'], [RANDOM, WEIGHTED_111, WEIGHTED_322])),
     ...(await run(['ladder:tiered'], [WEIGHTED_111])),
@@ -141,7 +164,13 @@ await runPart(async ({ run }) => {
   ];
   const compared = COMPARISONS.map((comparison) => [comparison, compare(comparison, runs)] as const);
   return {
-    claims: [...compared.flatMap(([comparison, stages]) => claimsOf(comparison, stages)), ...orderClaims(runs)],
+    claims: [
+      ...compared.flatMap(([comparison, stages]) => [
+        ...claimsOf(comparison, stages),
+        ...summaryClaims(comparison, runs),
+      ]),
+      ...orderClaims(runs),
+    ],
     tables: { b0: table(compared) },
     data: compared.map(([{ id }, stages]) => ({ id, stages })),
   };

@@ -28,18 +28,27 @@ export interface PartContext {
   run(scenarios: readonly string[], arms: readonly Arm[], seeds?: readonly number[]): Promise<RunOutcome[]>;
 }
 
+/** How a script was called: its process. */
+export interface Invocation {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 const SEEDS = 5;
 
 /**
  * Runs a part of the benchmark and prints its result as one JSON object. Arguments: `--smoke` for the short form,
  * `--seeds N`. Traces are looked for in SLUICE_TRACES, or beside the repository.
  */
-export async function runPart(measure: (context: PartContext) => Promise<PartResult>): Promise<void> {
-  const smoke = process.argv.includes('--smoke');
-  const at = process.argv.indexOf('--seeds');
-  const count = smoke ? 1 : at < 0 ? SEEDS : Number(process.argv[at + 1]);
+export async function runPart(
+  { argv, env }: Invocation,
+  measure: (context: PartContext) => Promise<PartResult>,
+): Promise<void> {
+  const smoke = argv.includes('--smoke');
+  const at = argv.indexOf('--seeds');
+  const count = smoke ? 1 : at < 0 ? SEEDS : Number(argv[at + 1]);
   const seeds = Array.from({ length: count }, (_, i) => i + 1);
-  const traces = process.env['SLUICE_TRACES'] ?? fileURLToPath(new URL('../../../../shared/traces', import.meta.url));
+  const traces = env['SLUICE_TRACES'] ?? fileURLToPath(new URL('../../../../shared/traces', import.meta.url));
   const progress = new Progress(
     (text) => process.stderr.write(text),
     () => performance.now(),
