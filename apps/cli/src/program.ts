@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { number } from './arguments.ts';
 import { addSimulate } from './simulate/command.ts';
+import type { Surroundings } from './simulate/simulate.ts';
 import { runUp, type UpOptions } from './up/up.ts';
 
 export const VERSION = '0.1.0';
@@ -63,12 +64,22 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     .action(async (options: UpOptions) => {
       code = await runUp(options, env);
     });
-  addSimulate(program, (exitCode) => {
+  let given: readonly string[] = [];
+  const surroundings = (): Surroundings => ({
+    out: process.stdout,
+    err: process.stderr,
+    colour: process.stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    version: VERSION,
+    node: process.version,
+    argv: given.slice(2),
+  });
+  addSimulate(program, surroundings, (exitCode) => {
     code = exitCode;
   });
 
   return {
     async run(argv) {
+      given = argv;
       if (argv.length <= 2) {
         program.outputHelp();
         return EXIT.usage;

@@ -1,151 +1,101 @@
-import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { PROFILES } from '@sluice/engine-model';
-import type { ProfileId } from '@sluice/engine-model';
-import type { PolicyId } from '@sluice/routing';
-import { loadTrace, TraceError } from '@sluice/traces';
-import type { FormatId } from '@sluice/traces';
-import { b2bWorkload, playTrace, reasoningWorkload, runTwin } from '@sluice/twin';
-import type { SimulatedRequest, TwinResult } from '@sluice/twin';
+import { availableParallelism } from 'node:os';
+import { TraceError } from '@sluice/traces';
+import { counted, fleetName, loadName, loadsOf, serviceLevel, sourceName } from './describe.ts';
+import { htmlReport } from './html-report.ts';
+import { jsonReport } from './json-report.ts';
+import type { Origin } from './json-report.ts';
+import type { SimulateOptions } from './options.ts';
+import type { RunOutcome } from './outcome.ts';
+import { checkOutput, OutputError, writeOutput } from './output-file.ts';
 import { createProgress } from './progress.ts';
 import type { Terminal } from './progress.ts';
+import { runJobs } from './run-jobs.ts';
+import type { Job } from './run-job.ts';
+import { createScenario, OptionError } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 import { resultTable } from './table.ts';
 
-export const WORKLOAD_IDS = ['b2b', 'reasoning'] as const;
-export type WorkloadId = (typeof WORKLOAD_IDS)[number];
-
-export interface SimulateOptions {
-  /** Either this or `workload`. */
-  readonly trace?: string;
-  readonly workload?: WorkloadId;
-  readonly format: FormatId;
-  readonly speed: number;
-  readonly limit?: number;
-  readonly qps: number;
-  readonly engines: number;
-  readonly profile: ProfileId;
-  readonly policy: readonly PolicyId[];
-  readonly seeds: number;
-  readonly sloTtft: number;
-  readonly sloTpot: number;
-  readonly json?: string;
-}
-
-export interface Streams {
+/** Where the command speaks, and who it is. */
+export interface Surroundings extends Origin {
   readonly out: Terminal;
   readonly err: Terminal;
+  /** Whether `out` shows colours. */
+  readonly colour: boolean;
 }
 
-/** What is played, for one seed. */
-interface Source {
-  readonly name: string;
-  readonly warmUpMs: number;
-  requests(seed: number): SimulatedRequest[];
-}
+/** Of output that is no terminal. */
+const PLAIN_WIDTH = 160;
 
-const SYNTHETIC_WARM_UP_S = 100;
-
-/** Runs every policy with every seed, prints the table and writes the JSON. Returns the exit code. */
-export async function runSimulate(options: SimulateOptions, { out, err }: Streams): Promise<number> {
-  let json: FileHandle | null = null;
+/** Makes every run, prints the table and writes the reports. Returns the exit code. */
+export async function runSimulate(options: SimulateOptions, around: Surroundings): Promise<number> {
+  const { json, html } = options;
   try {
-    const source = await sourceOf(options);
-    // Opened first: a path that cannot be written is said before the work is done.
-    if (options.json !== undefined) json = await openReport(options.json);
-    const runs = runAll(options, source, err);
-    out.write(`${title(options, source, runs)}\n\n${resultTable(runs)}`);
-    await json?.writeFile(`${JSON.stringify(reportOf(options, source, runs), null, 2)}\n`);
+    // First of all: a path that cannot be written is said before the work is done.
+    if (json !== undefined) checkOutput('--json', json);
+    if (html !== undefined) checkOutput('--html', html);
+    const scenario = await createScenario(options);
+    const outcomes = await runAll(options, scenario, around.err);
+    around.out.write(textReport(options, scenario, outcomes, around));
+    if (json !== undefined) writeOutput('--json', json, jsonReport(options, scenario, outcomes, around));
+    if (html !== undefined) writeOutput('--html', html, htmlReport(options, scenario, outcomes, around));
     return 0;
   } catch (error) {
     if (!isExpected(error)) throw error;
-    err.write(`sluice simulate: ${error.message}\n`);
+    around.err.write(`sluice simulate: ${error.message}\n`);
     return 1;
-  } finally {
-    await json?.close();
   }
 }
 
-/** What a user's paths can cause; anything else is a bug and keeps its stack. */
-const isExpected = (error: unknown): error is Error => error instanceof TraceError || error instanceof ReportError;
+/** What a user's files and options can cause; anything else is a bug and keeps its stack. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof TraceError || error instanceof OptionError || error instanceof OutputError;
 
-class ReportError extends Error {}
-
-async function openReport(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'w');
-  } catch (error) {
-    throw new ReportError(`--json ${path}: ${(error as Error).message}`);
-  }
-}
-
-async function sourceOf(options: SimulateOptions): Promise<Source> {
-  const { trace, workload, qps, speed } = options;
-  if (trace !== undefined) {
-    const recorded = await loadTrace(trace, options.format, options.limit ?? Infinity);
-    const { kvTokens } = PROFILES[options.profile];
-    return { name: trace, warmUpMs: 0, requests: (seed) => playTrace(recorded, { speed, seed, kvTokens }) };
-  }
-  const schedule = { qps, warmUpS: SYNTHETIC_WARM_UP_S };
-  return {
-    name: `${workload} at ${qps} QPS`,
-    warmUpMs: SYNTHETIC_WARM_UP_S * 1000,
-    requests: (seed) =>
-      workload === 'b2b'
-        ? b2bWorkload({ ...schedule, seed, verbatim: false })
-        : reasoningWorkload({ ...schedule, seed }),
-  };
-}
-
-function runAll(options: SimulateOptions, source: Source, err: Terminal): TwinResult[] {
-  const { policy: policies, seeds, profile } = options;
-  const engines = Array.from({ length: options.engines }, () => ({ profile: PROFILES[profile] }));
-  const slo = { ttftMs: options.sloTtft, tpotMs: options.sloTpot };
-  const progress = createProgress(err, () => performance.now());
-  const runs: TwinResult[] = [];
-  const total = policies.length * seeds;
-  for (let seed = 1; seed <= seeds; seed++) {
-    const requests = source.requests(seed);
-    for (const policy of policies) {
-      const label = `${policy}, seed ${seed}`;
-      const onProgress = (done: number, of: number): void => progress.update((runs.length + done / of) / total, label);
-      onProgress(0, 1);
-      runs.push(runTwin({ requests, engines, policy, seed, warmUpMs: source.warmUpMs, slo, onProgress }));
-    }
-  }
-  progress.end();
-  return runs;
-}
-
-function title(options: SimulateOptions, source: Source, runs: readonly TwinResult[]): string {
-  const { engines, profile, seeds, speed, sloTtft, sloTpot } = options;
-  const sped = options.trace !== undefined && speed !== 1 ? ` at ${speed} times its speed` : '';
-  return (
-    `${source.name}${sped}: ${counted(runs[0]!.requests, 'request')}, ${counted(engines, 'engine')} simulated as ${profile}, ` +
-    `${counted(seeds, 'seed')}, goodput at TTFT ${sloTtft} ms and TPOT ${sloTpot} ms`
+/** Policies of one seed follow each other: they are given the same requests. */
+async function runAll(options: SimulateOptions, scenario: Scenario, err: Terminal): Promise<RunOutcome[]> {
+  const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1);
+  const jobs = loadsOf(options).flatMap((load) =>
+    seeds.flatMap((seed) => options.policy.map((policy): Job => ({ load, policy, seed }))),
   );
+  const progress = createProgress(err, () => performance.now());
+  try {
+    return await runJobs(scenario, jobs, options.jobs ?? availableParallelism(), (done, { load, policy, seed }) =>
+      progress.update(done / jobs.length, `${policy}, seed ${seed}, ${loadName(options, load)}`),
+    );
+  } finally {
+    progress.end();
+  }
 }
 
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
-/** The JSON that scripts rely on: exactly these names. */
-function reportOf(options: SimulateOptions, source: Source, runs: readonly TwinResult[]): object {
-  const ordered = options.policy.flatMap((policy) => runs.filter((run) => run.policy === policy));
-  return {
-    trace: source.name,
-    engines: options.engines,
-    profile: options.profile,
-    runs: ordered.map((run) => ({
-      policy: run.policy,
-      seed: run.seed,
-      requests: run.requests,
-      failed: run.failed,
-      ttftMs: run.ttftMs,
-      tpotMs: run.tpotMs,
-      e2eMs: run.e2eMs,
-      outputTokensPerS: run.outputTokensPerS,
-      cachedTokenShare: run.cachedTokenShare,
-      imbalance: run.imbalance,
-      goodput: run.goodput,
-    })),
-  };
+function textReport(
+  options: SimulateOptions,
+  scenario: Scenario,
+  outcomes: readonly RunOutcome[],
+  { out, colour }: Surroundings,
+): string {
+  const width = out.columns ?? PLAIN_WIDTH;
+  const loads = loadsOf(options);
+  const tables = loads.map((load) => {
+    const own = outcomes.filter((outcome) => outcome.load === load);
+    const table = resultTable(own, { width, all: options.columns === 'all', colour });
+    return {
+      ...table,
+      text: loads.length === 1 ? table.text : `at ${loadName(options, load)}, ${requestsName(own)}\n${table.text}`,
+    };
+  });
+  const hidden = Math.max(...tables.map((table) => table.hidden));
+  const more = hidden === 0 ? '' : `\n${counted(hidden, 'more column')} with --columns all\n`;
+  return `${title(options, scenario, outcomes)}\n\n${tables.map(({ text }) => text).join('\n')}${more}`;
 }
+
+function title(options: SimulateOptions, scenario: Scenario, outcomes: readonly RunOutcome[]): string {
+  const parts = [
+    ...(loadsOf(options).length === 1 ? [requestsName(outcomes)] : []),
+    fleetName(scenario),
+    counted(options.seeds, 'seed'),
+    `goodput at ${serviceLevel(options)}`,
+  ];
+  return `${sourceName(options)}: ${parts.join(', ')}`;
+}
+
+/** Measured requests of the first seed: those of a workload differ a little from seed to seed. */
+const requestsName = (outcomes: readonly RunOutcome[]): string => counted(outcomes[0]!.result.requests, 'request');
