@@ -62,6 +62,18 @@ describe('LedgerOutbox', () => {
     expect(outbox.changes('bookings', 0)).toBeNull();
   });
 
+  it('says what is booked after a state, also when it is as much as was told before that', () => {
+    const table = pool(1);
+    const outbox = new LedgerOutbox(table, 'a', 0);
+    const ledger = createLedger(table);
+    const first = ledger.book(0, request);
+    outbox.changes('bookings', 0);
+    first.release();
+    outbox.state(0);
+    ledger.book(0, request);
+    expect(outbox.changes('bookings', 0)?.rows).toHaveLength(1);
+  });
+
   it('its state has every worker with something in flight, also one that left the table, and no other', () => {
     const table = pool(3);
     const outbox = new LedgerOutbox(table, 'a', 0);
