@@ -1,0 +1,210 @@
+import { describe, expect, it } from '@jest/globals';
+import { seededRng } from '@sluice/numerics';
+import { createFlowControl } from './flow-control.ts';
+import { FLOW_CONTROL_DEFAULTS } from './options.ts';
+import type { FlowControlOptions } from './options.ts';
+import { job, SlotPool } from './testing/pool.ts';
+import type { Job } from './testing/pool.ts';
+import { ReferenceTurns } from './testing/reference.ts';
+import type { HeldRequest } from './testing/reference.ts';
+
+const TENANTS = ['a', 'b', 'c', 'd'];
+const RULES: FlowControlOptions = {
+  ...FLOW_CONTROL_DEFAULTS,
+  maxRequests: 10_000,
+  weights: { b: 2, c: 0.5 },
+  starvationMs: 300,
+  yieldEvery: 4,
+  creditTokens: 3000,
+};
+const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
+const pick = (rng: () => number, below: number): number => Math.floor(rng() * below);
+
+describe('turns', () => {
+  it.each(seeds)('are those of the rules as written down, seed %i', (seed) => {
+    const rng = seededRng(seed);
+    const slots = [1, 2, 3];
+    const pool = new SlotPool(createFlowControl<Job>(RULES), slots);
+    const rules = new ReferenceTurns(RULES);
+    const expected: number[] = [];
+    const running = [0, 0, 0];
+    const free = (worker: number): boolean => running[worker]! < slots[worker]!;
+    const send = (held: HeldRequest): void => {
+      expected.push(held.id);
+      running[held.worker]!++;
+      rules.sent(held);
+    };
+    for (let i = 0, nowMs = 0; i < 1500; i++, nowMs += pick(rng, 40)) {
+      const inFlight = pool.sent.filter(({ fate }) => fate === 'sent');
+      if (rng() < 0.55 || inFlight.length === 0) {
+        const [tenant, priority, worker] = [TENANTS[pick(rng, 4)]!, pick(rng, 3) - 1, pick(rng, 3)];
+        const tokens = { uncachedTokens: pick(rng, 900), outputTokens: pick(rng, 300) };
+        const band = rules.band(priority);
+        rules.arrives(tenant, band);
+        const held = { id: i, band, tenant, worker, arrivedAtMs: nowMs, ...tokens };
+        rules.held.push(held);
+        if (free(worker) && rules.next(worker, nowMs) === held) {
+          rules.held.splice(rules.held.indexOf(held), 1);
+          send(held);
+        }
+        pool.offer(job(i, { worker, ...tokens }), pool.request(tenant, { priority, arrivedAtMs: nowMs }), nowMs);
+      } else {
+        const ended = inFlight[pick(rng, inFlight.length)]!;
+        running[ended.worker]!--;
+        for (let next = rules.next(ended.worker, nowMs); next !== null && free(ended.worker);) {
+          rules.held.splice(rules.held.indexOf(next), 1);
+          send(next);
+          next = rules.next(ended.worker, nowMs);
+        }
+        pool.finish(ended, nowMs);
+      }
+      expect(pool.flow.held).toBe(rules.held.length);
+    }
+    expect(pool.sent.map(({ id }) => id)).toEqual(expected);
+    expect(rules.held.length).toBeGreaterThan(20);
+  });
+});
+
+describe('every request', () => {
+  it.each(seeds)('ends in exactly one way, whatever happens, within the bounds, seed %i', (seed) => {
+    const rng = seededRng(seed);
+    const limits = { maxRequests: 12, maxBytes: 1500 };
+    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, ...limits }), [2, 1, 3]);
+    pool.place = (it) => (rng() < 0.3 ? pick(rng, 3) : it.worker);
+    const jobs: Job[] = [];
+    let nowMs = 0;
+    for (let i = 0; i < 1200; i++, nowMs += pick(rng, 20)) {
+      const action = rng();
+      const inFlight = jobs.filter(({ fate }) => fate === 'sent');
+      const waiting = jobs.filter(({ fate }) => fate === 'waiting');
+      if (action < 0.55) {
+        const fresh = job(i, { worker: pick(rng, 3), uncachedTokens: pick(rng, 900), outputTokens: pick(rng, 300) });
+        jobs.push(fresh);
+        const request = pool.request(TENANTS[pick(rng, 4)]!, {
+          priority: pick(rng, 3) - 1,
+          bytes: 50 + pick(rng, 400),
+          arrivedAtMs: nowMs,
+          deadlineAtMs: rng() < 0.4 ? nowMs + pick(rng, 500) : null,
+          ttftSloMs: rng() < 0.3 ? pick(rng, 400) : null,
+        });
+        const before = pool.flow.held;
+        const offered = pool.offer(fresh, request, nowMs);
+        if (offered.kind === 'held') expect(pool.flow.held).toBe(before + 1 - offered.displaced.length);
+        else expect(pool.flow.held).toBe(before);
+      } else if (action < 0.85 && inFlight.length > 0) {
+        pool.finish(inFlight[pick(rng, inFlight.length)]!, nowMs);
+      } else if (action < 0.9 && waiting.length > 0) {
+        pool.cancel(waiting[pick(rng, waiting.length)]!, nowMs);
+      } else if (action < 0.95) {
+        pool.expire(nowMs);
+      } else {
+        const worker = pick(rng, 3);
+        if (!pool.down.delete(worker)) {
+          pool.down.add(worker);
+          pool.flow.abandon(pool.lines[worker]!, pool, nowMs);
+          expect(pool.lines[worker]!.held).toBe(0);
+        }
+      }
+      expect(pool.flow.held).toBeLessThanOrEqual(limits.maxRequests);
+      expect(pool.flow.heldBytes).toBeLessThanOrEqual(limits.maxBytes);
+      expect(pool.flow.held).toBe(jobs.filter(({ fate }) => fate === 'waiting').length);
+    }
+    pool.down.clear();
+    for (let rest = jobs.filter(({ fate }) => fate === 'sent'); rest.length > 0;) {
+      pool.finish(rest[0]!, nowMs);
+      rest = jobs.filter(({ fate }) => fate === 'sent');
+    }
+    expect(new Set(pool.sent).size).toBe(pool.sent.length);
+    expect([pool.flow.held, pool.flow.heldBytes]).toEqual([0, 0]);
+    for (const line of pool.lines) expect([line.running, line.held, line.heldUncachedTokens]).toEqual([0, 0, 0]);
+    const fates = new Set(jobs.map(({ fate }) => fate));
+    expect([...fates].sort()).toEqual(
+      ['cancelled', 'ended', 'expired', 'shed', ...(fates.has('lost') ? ['lost'] : [])].sort(),
+    );
+    for (const band of pool.flow.queues()) {
+      expect([band.requests, band.bytes]).toEqual([0, 0]);
+      for (const tenant of band.tenants) expect([tenant.held, tenant.running]).toEqual([0, 0]);
+    }
+  });
+});
+
+describe('fairness', () => {
+  it.each(seeds)(
+    'keeps the service of two backlogged tenants per weight within two largest requests, seed %i',
+    (seed) => {
+      const rng = seededRng(seed);
+      const weights = { a: 1, b: 1 + pick(rng, 3) };
+      const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights, creditTokens: 1e9 }), [3]);
+      const served = { a: 0, b: 0 };
+      const tenantOf = new Map<number, 'a' | 'b'>();
+      let id = 0;
+      const add = (tenant: 'a' | 'b'): void => {
+        tenantOf.set(id, tenant);
+        const tokens = { uncachedTokens: pick(rng, 4000), outputTokens: pick(rng, 1000) };
+        pool.offer(job(id++, tokens), pool.request(tenant), 0);
+      };
+      // a floods ten to one, but neither is ever without requests that wait
+      for (let i = 0; i < 110; i++) add(i % 11 === 0 ? 'b' : 'a');
+      const largest = 4000 + 2 * 1000;
+      for (let i = 0, counted = 0, start = { ...served }; i < 2000; i++) {
+        pool.finish(
+          pool.sent.find(({ fate }) => fate === 'sent')!,
+          i,
+        );
+        for (; counted < pool.sent.length; counted++) {
+          const { id: sent, uncachedTokens, outputTokens } = pool.sent[counted]!;
+          served[tenantOf.get(sent)!] += uncachedTokens + 2 * outputTokens;
+        }
+        if (i === 20) start = { ...served };
+        for (let k = 0; k < 10; k++) add(k === 9 ? 'b' : 'a');
+        if (pool.flow.held > 9000) break;
+        if (i < 20) continue;
+        const difference = (served.a - start.a) / weights.a - (served.b - start.b) / weights.b;
+        expect(Math.abs(difference)).toBeLessThanOrEqual(2 * largest);
+      }
+      expect(served.b).toBeGreaterThan(50 * largest);
+    },
+  );
+
+  it('gives nobody credit for having been idle', () => {
+    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights: {} }), [1]);
+    for (let id = 0; id < 40; id++) pool.offer(job(id), pool.request('busy'), 0);
+    for (let i = 0; i < 20; i++) pool.finish(pool.sent.at(-1)!, 0);
+    for (let id = 100; id < 140; id++) pool.offer(job(id), pool.request('idle'), 0);
+    const before = pool.sent.length;
+    for (let i = 0; i < 20; i++) pool.finish(pool.sent.at(-1)!, 0);
+    const late = pool.sent.slice(before).filter(({ id }) => id >= 100);
+    expect(late).toHaveLength(10);
+  });
+
+  it('charges what requests did cost in place of the estimate', () => {
+    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights: {} }), [1]);
+    for (let id = 0; id < 60; id++)
+      pool.offer(job(id, { outputTokens: 1 }), pool.request(id % 2 === 0 ? 'long' : 'short'), 0);
+    // 'long' writes ten times what was expected
+    for (let i = 0; i < 20; i++) {
+      const { ticket, ...ended } = pool.sent.at(-1)!;
+      const outputTokens = ended.id % 2 === 0 ? 500 : 1;
+      pool.sent.at(-1)!.fate = 'ended';
+      pool.flow.end(ticket!, 0, { uncachedTokens: ended.uncachedTokens, outputTokens });
+      pool.flow.pump(pool.lines[0]!, pool, 0);
+    }
+    const sent = pool.sent.map(({ id }) => id);
+    expect(sent.filter((id) => id % 2 === 1).length).toBeGreaterThan(3 * sent.filter((id) => id % 2 === 0).length);
+  });
+});
+
+describe('bands', () => {
+  it('are strict, but a starved request gets one turn of so many', () => {
+    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, starvationMs: 1000 }), [1]);
+    pool.offer(job(0), pool.request('a', { priority: 1 }), 0);
+    for (let id = 1; id <= 5; id++) pool.offer(job(id), pool.request('low', { priority: -1 }), 0);
+    for (let id = 10; id < 60; id++) pool.offer(job(id), pool.request('high', { priority: 1, arrivedAtMs: 900 }), 900);
+    for (let i = 0; i < 10; i++) pool.finish(pool.sent.at(-1)!, 900);
+    expect(pool.sent.slice(1).every(({ id }) => id >= 10)).toBe(true);
+    for (let i = 0; i < 16; i++) pool.finish(pool.sent.at(-1)!, 2000);
+    const turns = pool.sent.slice(11).map(({ id }) => (id < 10 ? 'low' : 'high'));
+    expect(turns.filter((band) => band === 'low')).toHaveLength(4);
+    expect(turns.slice(0, 5)).toEqual(['low', 'high', 'high', 'high', 'low']);
+  });
+});

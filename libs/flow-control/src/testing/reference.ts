@@ -1,0 +1,88 @@
+import type { FlowControlOptions } from '../options.ts';
+
+/** A held request as the rules talk about it. */
+export interface HeldRequest {
+  readonly id: number;
+  readonly band: number;
+  readonly tenant: string;
+  readonly worker: number;
+  readonly arrivedAtMs: number;
+  readonly uncachedTokens: number;
+  readonly outputTokens: number;
+}
+
+/** Service of one tenant in one band. */
+interface Service {
+  counter: number;
+}
+
+/**
+ * The rules of turns as they are written down: one list of held requests, searched from the start at every question. No
+ * lines, no tallies, no order kept.
+ */
+export class ReferenceTurns {
+  readonly held: HeldRequest[] = [];
+  private readonly options: FlowControlOptions;
+  private readonly services = new Map<string, Service>();
+  private readonly virtual = new Map<number, number>();
+  private readonly turns = new Map<number, number>();
+
+  constructor(options: FlowControlOptions) {
+    this.options = options;
+  }
+
+  band(priority: number): number {
+    const sorted = [...this.options.bands].sort((a, b) => a - b);
+    return Math.max(0, sorted.filter((begin) => begin <= priority).length - 1);
+  }
+
+  key(tenant: string, band: number): number {
+    return Math.max(this.service(tenant, band).counter, (this.virtual.get(band) ?? 0) - this.options.creditTokens);
+  }
+
+  /** A tenant with nothing held starts where the others of its band are. */
+  arrives(tenant: string, band: number): void {
+    const ofBand = this.held.filter((request) => request.band === band);
+    if (ofBand.some((request) => request.tenant === tenant)) return;
+    const others = ofBand.map((request) => this.key(request.tenant, band));
+    const floor = others.length > 0 ? Math.min(...others) : (this.virtual.get(band) ?? 0);
+    const service = this.service(tenant, band);
+    service.counter = Math.max(service.counter, floor);
+  }
+
+  /** Whose turn it is at `worker` among those held for it, or null. */
+  next(worker: number, nowMs: number): HeldRequest | null {
+    const here = this.held.filter((request) => request.worker === worker);
+    if (here.length === 0) return null;
+    const top = Math.max(...here.map(({ band }) => band));
+    const starved = here.filter(
+      ({ band, arrivedAtMs }) => band < top && arrivedAtMs < nowMs - this.options.starvationMs,
+    );
+    // of each tenant only the oldest is in question
+    const oldest = starved.filter((a) => !here.some((b) => b.band === a.band && b.tenant === a.tenant && b.id < a.id));
+    if (oldest.length > 0 && (this.turns.get(worker) ?? 0) >= this.options.yieldEvery - 1) return byAge(oldest)[0]!;
+    const first = here.filter(({ band }) => band === top);
+    const least = Math.min(...first.map(({ tenant }) => this.key(tenant, top)));
+    return byAge(first.filter(({ tenant }) => this.key(tenant, top) === least))[0]!;
+  }
+
+  /** The request is sent. */
+  sent(request: HeldRequest): void {
+    const { tenant, band, worker } = request;
+    const key = this.key(tenant, band);
+    this.virtual.set(band, Math.max(this.virtual.get(band) ?? 0, key));
+    const weight = this.options.weights[tenant] ?? 1;
+    this.service(tenant, band).counter = key + (request.uncachedTokens + 2 * request.outputTokens) / weight;
+    const higherWaits = this.held.some((other) => other.worker === worker && other.band > band);
+    this.turns.set(worker, higherWaits ? 0 : (this.turns.get(worker) ?? 0) + 1);
+  }
+
+  private service(tenant: string, band: number): Service {
+    const name = `${band} ${tenant}`;
+    let service = this.services.get(name);
+    if (service === undefined) this.services.set(name, (service = { counter: 0 }));
+    return service;
+  }
+}
+
+const byAge = (requests: readonly HeldRequest[]): HeldRequest[] => [...requests].sort((a, b) => a.id - b.id);
