@@ -27,11 +27,18 @@ describe('ttftRecoveryMs', () => {
     expect(ttftRecoveryMs(slowFrom(30_000, 34_000, 140), 30_000, { factor: 1.2 })).toBe(3950);
   });
 
-  it('is null when it does not come back, there was nothing before, or that was infinite', () => {
+  it('does not count what failed before, and looks back as far as it is told', () => {
+    expect(ttftRecoveryMs(slowFrom(0, 20_000, Infinity), 30_000)).toBe(0);
+    const worse = records((atMs) => (atMs < 20_000 ? 1000 : atMs < 30_000 ? 100 : 400));
+    expect(ttftRecoveryMs(worse, 30_000)).toBe(0);
+    expect(ttftRecoveryMs(worse, 30_000, { sinceMs: 20_000 })).toBeNull();
+  });
+
+  it('is null when it does not come back, or there was nothing before', () => {
     expect(ttftRecoveryMs(slowFrom(30_000, 60_000), 30_000)).toBeNull();
+    expect(ttftRecoveryMs(slowFrom(30_000, 60_000, Infinity), 30_000)).toBeNull();
     expect(ttftRecoveryMs(slowFrom(0, 0), 0)).toBeNull();
-    expect(ttftRecoveryMs(slowFrom(0, 20_000, Infinity), 30_000)).toBeNull();
-    expect(ttftRecoveryMs(slowFrom(0, 20_000, Infinity), 30_000, { sinceMs: 20_000 })).toBe(0);
+    expect(ttftRecoveryMs(slowFrom(0, 30_000, Infinity), 30_000)).toBeNull();
   });
 });
 

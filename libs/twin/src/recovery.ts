@@ -10,8 +10,8 @@ const WINDOW_MS = 5000;
 
 /**
  * Milliseconds from `atMs` (an engine died or came back) until the p99 TTFT of the requests that arrive in the next
- * `windowMs` is at most `factor` (default 1.5) times that of all requests that arrived between `sinceMs` and `atMs`; 0
- * when it never left. Null when that does not happen while requests arrive, or there was nothing before.
+ * `windowMs` is at most `factor` (default 1.5) times that of the requests that arrived between `sinceMs` and `atMs` and
+ * did not fail; 0 when it never left. Null when that does not happen while requests arrive, or there was nothing before.
  */
 export function ttftRecoveryMs(
   records: TwinRecords,
@@ -19,7 +19,9 @@ export function ttftRecoveryMs(
   { windowMs = WINDOW_MS, factor = 1.5, sinceMs = 0 }: RecoveryOptions & { factor?: number; sinceMs?: number } = {},
 ): number | null {
   const { arrivalMs, ttftMs } = records;
-  const usual = summarize([...ttftMs].filter((_, i) => arrivalMs[i]! >= sinceMs && arrivalMs[i]! < atMs)).p99;
+  const isBefore = (ttft: number, i: number): boolean =>
+    ttft < Infinity && arrivalMs[i]! >= sinceMs && arrivalMs[i]! < atMs;
+  const usual = summarize([...ttftMs].filter(isBefore)).p99;
   if (usual === null) return null;
   return firstWindow(records, atMs, windowMs, (from, to) => {
     let late = 0;
