@@ -66,11 +66,11 @@ export interface RouteQuery {
   readonly expectedOutputTokens: number;
   /** Stable hash of the client's session, or null when it named none. */
   readonly sessionHash: number | null;
-  /** Wanted milliseconds from the arrival to the first token; null or absent: unconstrained, as all below. */
+  /** Milliseconds from the decision in which the first token is wanted; null or absent: unconstrained, as all below. */
   readonly ttftSloMs?: number | null;
   /** Wanted milliseconds per output token after the first. */
   readonly tpotSloMs?: number | null;
-  /** Milliseconds from the arrival until the client gives up. */
+  /** Milliseconds from the decision until the client gives up. */
   readonly deadlineMs?: number | null;
   /** Larger goes first; absent: 0. */
   readonly priority?: number;

@@ -59,9 +59,10 @@ export function planRequest(router: Router, turn: Turn): PlanResult {
   query.promptTokens = router.prefix.fillCachedTokens(pool, prompt, nowMs);
   query.expectedOutputTokens = expectedOutputTokens(request, pool.learned.meanOutputTokens);
   query.sessionHash = sessionHash(request.session);
-  query.ttftSloMs = level.ttftSloMs;
+  const waitedMs = nowMs - turn.ticket.request.arrivedAtMs;
+  query.ttftSloMs = level.ttftSloMs === null ? null : level.ttftSloMs - waitedMs;
   query.tpotSloMs = level.tpotSloMs;
-  query.deadlineMs = level.deadlineMs;
+  query.deadlineMs = level.deadlineMs === null ? null : level.deadlineMs - waitedMs;
   query.priority = level.priority;
   pool.flow.takeOutOvertaken(turn.ticket, pool.lines, columns);
   try {
