@@ -18,7 +18,7 @@ const message: fc.Arbitrary<LedgerMessage> = fc.record({
   kind: fc.constantFrom('changes' as const, 'state' as const, 'leave' as const),
   router: id,
   epoch: fc.double({ noNaN: true }),
-  seq: u32,
+  seq: fc.maxSafeNat(),
   sentAtMs: fc.double({ noNaN: true }),
   rows: fc.array(fc.record({ worker: id.map(workerId), inFlight: counts }), { maxLength: 20 }),
 });
@@ -44,7 +44,7 @@ const golden: LedgerMessage = {
   ],
 };
 const GOLDEN_HEX = [
-  '01020200 01000000 000000000000f03f 05000000 00000000 0000000000000040 7231',
+  '01020200 01000000 000000000000f03f 0000000000001440 0000000000000040 7231',
   '03 772d30 01000000 02000000 03000000 01020304 ffffffff 06000000',
 ]
   .join('')

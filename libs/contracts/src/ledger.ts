@@ -4,7 +4,7 @@ import { defineDatagram } from './subject.ts';
 /**
  * What a router has in flight on the workers of one pool: `ledger.v1.<pool>`, little-endian, ids in ASCII.
  *
- * header  u8 version | u8 kind | u8 bytes of the router's id | u8 0 | u32 rows | f64 epoch | u32 seq | u32 0 | f64 sentAtMs | router
+ * header  u8 version | u8 kind | u8 bytes of the router's id | u8 0 | u32 rows | f64 epoch | f64 seq | f64 sentAtMs | router
  * row     u8 bytes of the worker's id | worker | u32 each: requests, queuedPrefillTokens, decodes, decodeContextTokens, heldKvTokens, growthTokens
  */
 export const ledgerMessages = defineDatagram('ledger.v1', ['pool']);
@@ -35,7 +35,7 @@ export function encodeLedgerMessage(message: LedgerMessage): Uint8Array {
   view.setUint8(1, KINDS.indexOf(kind) + 1);
   view.setUint32(4, rows.length, true);
   view.setFloat64(8, epoch, true);
-  view.setUint32(16, seq, true);
+  view.setFloat64(16, seq, true);
   view.setFloat64(24, sentAtMs, true);
   let at = writeId(bytes, 2, HEADER_BYTES, router);
   for (const { worker, inFlight } of rows) {
@@ -69,7 +69,7 @@ export function decodeLedgerMessage(bytes: Uint8Array): LedgerMessage {
   }
   if (at !== bytes.length) throw new RangeError(`ledger message has ${bytes.length - at} bytes too many`);
   const epoch = view.getFloat64(8, true);
-  return { kind, router, epoch, seq: view.getUint32(16, true), sentAtMs: view.getFloat64(24, true), rows };
+  return { kind, router, epoch, seq: view.getFloat64(16, true), sentAtMs: view.getFloat64(24, true), rows };
 }
 
 const readCounts = (view: DataView, at: number): InFlight => ({
