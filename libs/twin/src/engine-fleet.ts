@@ -62,7 +62,7 @@ export class EngineFleet {
 
   /** False: nobody listens there. */
   accept(row: number, flight: Flight, nowMs: number): boolean {
-    const replica = this.replicas[row]!;
+    const replica = this.replicas[row] ?? null;
     if (replica === null) return false;
     this.inFlight[row]!.add(flight);
     replica.accept(flight, nowMs);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PROFILES } from '@sluice/engine-model';
 import type { PolicyId } from '@sluice/routing';
 import type { TwinOptions } from './api.ts';
 import { summarize } from './summary.ts';
@@ -118,6 +119,19 @@ describe('the oracle', () => {
 });
 
 describe('a pool of unlike engines', () => {
+  it('knows the prefixes of each, whatever their profile, memory and block size, and gives the faster one more', () => {
+    const slow = PROFILES['qwen3-32b-tp2-h100'];
+    const mixed = [ENGINE, { profile: slow }, { ...ENGINE, blockSize: 32 }, { profile: slow, kvTokens: 50_000 }];
+    const texts = Array.from({ length: 320 }, (_, i) => sharing(i % 16, 1600, 8 * i));
+    const { records, failed, cachedTokenShare } = run({ requests: texts, engines: mixed, keepRecords: true });
+    const sent = [0, 0, 0, 0];
+    for (const row of records!.engine) sent[row]!++;
+    expect(failed).toBe(0);
+    expect(cachedTokenShare).toBeGreaterThan(0.8);
+    expect(Math.min(...sent)).toBeGreaterThan(0);
+    expect(sent[0]! + sent[2]!).toBeGreaterThan(1.2 * (sent[1]! + sent[3]!));
+  });
+
   it('learns each variant by itself, and gives the faster one more', () => {
     const mixed = [
       ENGINE,
