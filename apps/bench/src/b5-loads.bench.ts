@@ -45,7 +45,7 @@ await runPart(process, async ({ run, smoke }) => {
     tables: {
       b5: policyTable(runs, ALL_ARMS, SCENARIOS, [TTFT_MEAN_S, TTFT_P99_S]),
       'b5-imbalance': policyTable(runs, ALL_ARMS, SCENARIOS, [IMBALANCE]),
-      'b5-recovery': policyTable(runs, ALL_ARMS, [['kill:9', 's until p90 TTFT is what it was']], [RECOVERY_S]),
+      'b5-recovery': policyTable(runs, ALL_ARMS, [['kill:9', 's until p99 TTFT is what it was']], [RECOVERY_S]),
     },
     data: { comparisons, againstEach: againstEach(runs) },
   };

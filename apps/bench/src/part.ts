@@ -38,16 +38,19 @@ const SEEDS = 5;
 
 /**
  * Runs a part of the benchmark and prints its result as one JSON object. Arguments: `--smoke` for the short form,
- * `--seeds N`. Traces are looked for in SLUICE_TRACES, or beside the repository.
+ * `--seeds N`, `--arm LABEL` (again for another) for some policies only. Traces are looked for in SLUICE_TRACES, or beside
+ * the repository.
  */
 export async function runPart(
   { argv, env }: Invocation,
   measure: (context: PartContext) => Promise<PartResult>,
 ): Promise<void> {
   const smoke = argv.includes('--smoke');
-  const at = argv.indexOf('--seeds');
-  const count = smoke ? 1 : at < 0 ? SEEDS : Number(argv[at + 1]);
+  const valuesOf = (option: string): string[] => argv.filter((_, i) => argv[i - 1] === option);
+  const count = smoke ? 1 : Number(valuesOf('--seeds')[0] ?? SEEDS);
+  const wanted = valuesOf('--arm');
   const seeds = Array.from({ length: count }, (_, i) => i + 1);
+  const isWanted = ({ label }: Arm): boolean => wanted.length === 0 || wanted.includes(label);
   const traces = env['SLUICE_TRACES'] ?? fileURLToPath(new URL('../../../../shared/traces', import.meta.url));
   const progress = new Progress(
     (text) => process.stderr.write(text),
@@ -60,7 +63,9 @@ export async function runPart(
     smoke,
     seeds,
     async run(scenarios, arms, own = seeds) {
-      const jobs = own.flatMap((seed) => scenarios.flatMap((scenario) => arms.map((arm) => ({ scenario, arm, seed }))));
+      const jobs = own.flatMap((seed) =>
+        scenarios.flatMap((scenario) => arms.filter(isWanted).map((arm) => ({ scenario, arm, seed }))),
+      );
       const outcomes = await pool.run(jobs);
       runs.push(...outcomes);
       return outcomes;

@@ -1,8 +1,6 @@
-import { runTwin, summarize } from '@sluice/twin';
+import { runTwin, summarize, ttftRecoveryMs } from '@sluice/twin';
 import type { LatencySummary, TwinRecords, TwinResult } from '@sluice/twin';
 import type { Arm } from './arms.ts';
-import { recoveryMs } from './recovery.ts';
-import { CHANGE_MS } from './scenario.ts';
 import type { Load, Scenario } from './scenario.ts';
 
 /** What one stage of a ladder showed. */
@@ -22,7 +20,7 @@ export interface RunOutcome extends Omit<TwinResult, 'records' | 'timelines'> {
   readonly cpuMs: number;
   /** Of a ladder, and all its stages together (pooled). */
   readonly stages?: readonly StageOutcome[];
-  /** Of a scenario in which an engine is killed: until TTFTs were what they had been; null when they never were. */
+  /** Of a scenario in which an engine dies and returns: until the p99 TTFT was what it had been; null when it never was. */
   readonly recoveryMs?: number | null;
 }
 
@@ -57,7 +55,10 @@ export async function runScenario(
   if (records === undefined) return outcome;
   if (load.stageOf !== undefined) return { ...outcome, ...ladderOutcome(load, records) };
   const { warmUpMs = 0, failures = [] } = scenario.options!;
-  return { ...outcome, recoveryMs: recoveryMs(records, warmUpMs, failures[0]?.atMs ?? CHANGE_MS) };
+  // the slowest of all changes counts
+  const recoveries = failures.map(({ atMs }) => ttftRecoveryMs(records, atMs, { sinceMs: warmUpMs }));
+  const recoveryMs = recoveries.includes(null) ? null : Math.max(...(recoveries as number[]));
+  return { ...outcome, recoveryMs };
 }
 
 /** Latencies of the measured stages, each and pooled, the warm-up left out. */
