@@ -9,9 +9,11 @@ export const counted = (count: number, what: string): string =>
 export const loadsOf = ({ trace, speed, qps }: SimulateOptions): readonly number[] =>
   trace === undefined ? qps : speed;
 
-/** `7 QPS`, `2 times its speed`. */
-export const loadName = ({ trace }: SimulateOptions, load: number): string =>
-  trace === undefined ? `${load} QPS` : `${load} times its speed`;
+/** `7 QPS`, `its own speed`, `2 times its speed`. */
+export function loadName({ trace }: SimulateOptions, load: number): string {
+  if (trace === undefined) return `${load} QPS`;
+  return load === 1 ? 'its own speed' : `${load} times its speed`;
+}
 
 /** The trace's path or the workload, and the loads; a trace at its own speed needs no word about it. */
 export function sourceName(options: SimulateOptions): string {

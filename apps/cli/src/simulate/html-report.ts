@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import {
   commandLine,
   counted,
@@ -22,17 +23,18 @@ export function htmlReport(
   outcomes: readonly RunOutcome[],
   origin: Origin,
 ): string {
+  const { trace } = options;
   const kinds = kindsOf(scenario.engines).map(({ name }) => name);
   return reportPage({
-    title: sourceName(options),
+    title: sourceName(trace === undefined ? options : { ...options, trace: basename(trace) }),
     subtitle: fleetName(scenario),
     command: commandLine(origin.argv),
     facts: factsOf(options, scenario, outcomes, origin),
     serviceLevel: serviceLevel(options),
     policies: options.policy,
     loads: loadsOf(options),
-    loadAxis: options.trace === undefined ? 'requests per second' : 'times the speed of the trace',
-    loadIsRate: options.trace === undefined,
+    loadAxis: trace === undefined ? 'requests per second' : 'times the speed of the trace',
+    loadIsRate: trace === undefined,
     loadName: (load) => loadName(options, load),
     engines: scenario.engines.map((engine) => ({ name: engineName(engine), kind: kinds.indexOf(engineName(engine)) })),
     warmUpMs: scenario.warmUpMs,

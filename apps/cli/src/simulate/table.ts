@@ -36,7 +36,7 @@ const BY_WEIGHT = [
 ];
 
 const GAP = '  ';
-const [BEST, PLAIN] = ['\x1b[1;32m', '\x1b[0m'];
+const [BEST, FAINT, PLAIN] = ['\x1b[1;32m', '\x1b[2m', '\x1b[0m'];
 
 /** A column as text: two lines of head, then one or two lines per policy, all of one width. */
 interface Column {
@@ -133,13 +133,14 @@ function render(policies: readonly string[], columns: readonly Column[], interva
   });
   const heads = line('policy', ({ metric, width }) => metric.head.padStart(width));
   const perRow = intervals ? 2 : 1;
-  const rows = policies.flatMap((policy, row) =>
-    Array.from({ length: perRow }, (_, part) =>
-      line(part === 0 ? policy : '', ({ cells, best, width }) => {
-        const cell = cells[row * perRow + part]!.padStart(width);
-        return colour && part === 0 && best.has(row) ? `${BEST}${cell}${PLAIN}` : cell;
-      }),
-    ),
-  );
+  const rows = policies.flatMap((policy, row) => {
+    const means = line(policy, ({ cells, best, width }) => {
+      const cell = cells[row * perRow]!.padStart(width);
+      return colour && best.has(row) ? `${BEST}${cell}${PLAIN}` : cell;
+    });
+    if (!intervals) return [means];
+    const halves = line('', ({ cells, width }) => cells[row * perRow + 1]!.padStart(width));
+    return [means, colour ? `${FAINT}${halves}${PLAIN}` : halves];
+  });
   return `${[groups, heads, ...rows].join('\n')}\n`;
 }

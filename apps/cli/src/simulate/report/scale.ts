@@ -31,7 +31,7 @@ export interface LinearOptions extends ScaleOptions {
 /** Even steps of 1, 2 or 5 times a power of ten. An empty span becomes [min, min + 1]. */
 export function linearScale({ min, max, range, format, leastStep = 0, exact = false }: LinearOptions): Scale {
   const span = max > min ? max - min : 1;
-  const step = Math.max(leastStep, niceStep(span / 4));
+  const step = Math.max(leastStep, niceStep(span / 5));
   const last = exact ? Math.floor((min + span) / step + 1e-9) : Math.ceil((min + span) / step - 1e-9);
   const top = exact ? min + span : last * step;
   return {
@@ -44,9 +44,9 @@ export function linearScale({ min, max, range, format, leastStep = 0, exact = fa
 const LOG_FACTORS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]] as const;
 const ENOUGH_TICKS = 4;
 
-/** Ticks at powers of ten, on a short axis between them too. `min` and `max` are positive. */
+/** Ticks at powers of ten, on a short axis between them too. `min` and `max` are positive; an empty span becomes [min, 2 min]. */
 export function logScale({ min, max, range, format }: ScaleOptions): Scale {
-  const end = max > min ? max : 2 * min;
+  const end = max > 1.0001 * min ? max : 2 * min;
   const [low, high] = [Math.log10(min), Math.log10(end)];
   const stride = Math.ceil((high - low) / 6);
   const decades = Array.from({ length: Math.ceil((high - low) / stride) + 2 }, (_, i) => Math.floor(low) + i * stride);

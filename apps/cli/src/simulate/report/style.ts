@@ -52,13 +52,13 @@ table{border-collapse:collapse;font-size:12.5px;font-variant-numeric:tabular-num
 th,td{padding:4px 6px;text-align:right;white-space:nowrap}
 thead th{color:var(--soft);font-weight:600;background:var(--panel)}
 thead th[colspan]{text-align:center}
-thead th[colspan],thead tr:last-child th{border-left:1px solid transparent}
 tbody tr{border-top:1px solid var(--rule)}
 th:first-child{text-align:left}
 tbody th,thead th[rowspan]{position:sticky;left:0;z-index:1;background:var(--paper);font-weight:600}
 thead th[rowspan]{background:var(--panel)}
 tbody th svg{display:inline-block;vertical-align:middle}
 td small{display:block;color:var(--soft);font-size:11px}
+td.opens,thead th[colspan]{border-left:1px solid var(--rule)}
 td.best{background:var(--best);font-weight:700}
 td.best small{font-weight:400}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:10px 0}

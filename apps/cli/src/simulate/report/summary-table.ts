@@ -15,7 +15,7 @@ export const summaryTables = (data: ReportData, load: number): string =>
 /** A row per policy: means over the seeds and half of their 95 % confidence intervals; the best of a column is marked. */
 function summaryTable(data: ReportData, load: number, metrics: readonly Metric[]): string {
   const { policies } = data;
-  const columns = metrics.map((metric) => columnOf(data, load, metric));
+  const columns = metrics.map((metric, i) => columnOf(data, load, metric, metrics[i - 1]?.group !== metric.group));
   const groups = groupsOf(metrics)
     .map(({ name, size }) => `<th scope="colgroup" colspan="${size}">${escapeHtml(name)}</th>`)
     .join('');
@@ -39,7 +39,7 @@ export function swatch(index: number): string {
 }
 
 /** The cells of a column, by policy. */
-function columnOf(data: ReportData, load: number, metric: Metric): string[] {
+function columnOf(data: ReportData, load: number, metric: Metric, opensGroup: boolean): string[] {
   const { policies } = data;
   const intervals = policies.map((policy) =>
     estimate(
@@ -52,10 +52,14 @@ function columnOf(data: ReportData, load: number, metric: Metric): string[] {
     metric,
     (row) => policies[row] !== 'oracle',
   );
+  const classes = (isBest: boolean): string => {
+    const names = [...(opensGroup ? ['opens'] : []), ...(isBest ? ['best'] : [])];
+    return names.length === 0 ? '' : ` class="${names.join(' ')}"`;
+  };
   return intervals.map((interval, row) => {
-    if (interval === null) return '<td>–</td>';
+    if (interval === null) return `<td${classes(false)}>–</td>`;
     const half = interval.halfWidth === null ? '' : `<small>± ${fixed(interval.halfWidth, metric)}</small>`;
-    return `<td${best.has(row) ? ' class="best"' : ''}>${fixed(interval.mean, metric)}${half}</td>`;
+    return `<td${classes(best.has(row))}>${fixed(interval.mean, metric)}${half}</td>`;
   });
 }
 
