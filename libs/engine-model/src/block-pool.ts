@@ -1,4 +1,4 @@
-/** Told the key of every cached block whose memory was taken for something else. */
+/** Told the key, as signed words, of every cached block whose memory was taken for something else. */
 export type EvictionSink = (keyHi: number, keyLo: number) => void;
 
 const NONE = -1;
@@ -113,7 +113,7 @@ export class BlockPool {
     this.unlinkFree(at);
     if (records[at + CACHED] === 1) {
       this.unlinkKey(at);
-      this.evicted(records[at + KEY_HI]! >>> 0, records[at + KEY_LO]! >>> 0);
+      this.evicted(records[at + KEY_HI]!, records[at + KEY_LO]!);
     }
     records[at + REFERENCES] = 1;
     return block;
@@ -167,7 +167,7 @@ export class BlockPool {
   visitCached(visit: (keyHi: number, keyLo: number) => void): void {
     const { records } = this;
     for (let at = 0; at < this.sentinel; at += 1 << SHIFT) {
-      if (records[at + CACHED] === 1) visit(records[at + KEY_HI]! >>> 0, records[at + KEY_LO]! >>> 0);
+      if (records[at + CACHED] === 1) visit(records[at + KEY_HI]!, records[at + KEY_LO]!);
     }
   }
 

@@ -10,16 +10,17 @@ export interface CoreRequest {
   /**
    * Keys of the full blocks of prompt and output, at least the first `count`: two words each, low word first. Equal keys
    * mean equal text from the start to there, so keys of text that is unique differ. Asked only for blocks that are full.
+   * Low words pick places in tables, so they should be spread well; those of consecutive blocks may be neighbours.
    */
-  blockKeys(count: number): Uint32Array;
+  blockKeys(count: number): Int32Array;
   /** Output token number `index`, from 0, is sampled; true when the output ends with it whatever `maxTokens` says. */
   sample(index: number): boolean;
 }
 
-/** Told of every change of the prefix cache as it happens. */
+/** Told of every change of the prefix cache as it happens. Words of keys are signed, as {@link CoreRequest.blockKeys} has them. */
 export interface KvSink<R> {
   /** Blocks [first, end) of the request became cached; the words at `2 * (first - 1)` of `keys` are their parent's. */
-  stored(request: R, keys: Uint32Array, first: number, end: number): void;
+  stored(request: R, keys: Int32Array, first: number, end: number): void;
   /** A block lost its content; a key held by several copies is removed once a copy. */
   removed(keyHi: number, keyLo: number): void;
   cleared(): void;

@@ -285,7 +285,7 @@ export class EngineCore<R extends CoreRequest> {
   }
 
   /** Block `index` of the chain `keys` is cached from now on: the head of the queue may need fewer blocks than it did. */
-  private reconsiderHead(keys: Uint32Array, index: number): void {
+  private reconsiderHead(keys: Int32Array, index: number): void {
     const head = this.blockedHead;
     if (head === null || (index + 1) * this.blockSize >= head.length) return;
     const own = head.request.blockKeys(index + 1);

@@ -15,7 +15,7 @@ export class EventLog<R extends EngineRequest> implements KvSink<TokenText<R>> {
     this.blockSize = blockSize;
   }
 
-  stored(text: TokenText<R>, _keys: Uint32Array, first: number, end: number): void {
+  stored(text: TokenText<R>, _keys: Int32Array, first: number, end: number): void {
     this.flushRemoved();
     this.events.push({
       kind: 'stored',

@@ -8,17 +8,7 @@ const NO_BLOCKS = new Int32Array(0);
 
 /** One request inside the engine: how far it is computed, and the blocks it references. */
 export class Sequence<R extends CoreRequest> implements CoreHandle<R> {
-  readonly request: R;
-  readonly promptTokens: number;
-  readonly submittedMs: number;
-  scheduledMs: number | null = null;
-  cachedTokens = 0;
-  preemptions = 0;
-  state: State = State.waiting;
-
-  /** Tokens of prompt and output so far, and when the output is complete. */
-  length: number;
-  readonly fullLength: number;
+  // what every decode step touches comes first, to be in one cache line
   /** Tokens whose KV is computed, or scheduled to be in the step under way. */
   computedTokens = 0;
   /**
@@ -26,6 +16,17 @@ export class Sequence<R extends CoreRequest> implements CoreHandle<R> {
    * token, with room for it in its last block, which it does not fill. 0 while it is no such sequence.
    */
   plainUntil = 0;
+  /** Tokens of prompt and output so far, and when the output is complete. */
+  length: number;
+  readonly fullLength: number;
+  readonly request: R;
+
+  readonly promptTokens: number;
+  readonly submittedMs: number;
+  scheduledMs: number | null = null;
+  cachedTokens = 0;
+  preemptions = 0;
+  state: State = State.waiting;
   /** Physical blocks in order; `blockCount` of them are valid. */
   blocks: Int32Array = NO_BLOCKS;
   blockCount = 0;

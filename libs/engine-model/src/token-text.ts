@@ -16,7 +16,7 @@ export class TokenText<R extends EngineRequest> implements CoreRequest {
   private readonly rootHi: number;
   private readonly rootLo: number;
   /** Key i as two words, low word first: on a little-endian machine a `BigUint64Array` over it reads whole keys. */
-  private keyWords: Uint32Array;
+  private keyWords: Int32Array;
   private keyCount = 0;
   private tokenBytes: Uint8Array;
 
@@ -29,7 +29,7 @@ export class TokenText<R extends EngineRequest> implements CoreRequest {
     this.tokens.set(request.promptTokens);
     this.tokenBytes = new Uint8Array(this.tokens.buffer);
     this.length = this.promptTokens;
-    this.keyWords = new Uint32Array(2 * Math.ceil(this.tokens.length / blockSize));
+    this.keyWords = new Int32Array(2 * Math.ceil(this.tokens.length / blockSize));
     rootKey({ pool: 'engine', lora: request.loraName, salt: request.cacheSalt }, scratch);
     this.rootHi = scratch[0]!;
     this.rootLo = scratch[1]!;
@@ -52,7 +52,7 @@ export class TokenText<R extends EngineRequest> implements CoreRequest {
     return token === this.request.stopToken;
   }
 
-  blockKeys(count: number): Uint32Array {
+  blockKeys(count: number): Int32Array {
     if (count > this.keyCount) this.hashUpTo(count);
     return this.keyWords;
   }
@@ -69,7 +69,7 @@ export class TokenText<R extends EngineRequest> implements CoreRequest {
 
   private hashUpTo(count: number): void {
     if (2 * count > this.keyWords.length) {
-      const grown = new Uint32Array(2 * Math.ceil(count * 1.5 + 4));
+      const grown = new Int32Array(2 * Math.ceil(count * 1.5 + 4));
       grown.set(this.keyWords);
       this.keyWords = grown;
     }

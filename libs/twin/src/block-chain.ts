@@ -4,24 +4,24 @@ import { FIRST_TAIL, outputToken } from './prompt-tokens.ts';
 
 /**
  * Keys of the full KV blocks of one request, prompt and output, in blocks of one size: equal keys mean equal text from
- * the start to there. Computed as far as they are asked for. Two words each, low word first; never both zero.
+ * the start to there. Computed as far as they are asked for. Two signed words each, low word first; never both zero.
  */
 export abstract class BlockChain {
   /** Tokens of one block. */
   readonly blockSize: number;
-  private words: Uint32Array;
+  private words: Int32Array;
   private count = 0;
 
   constructor(promptTokens: number, blockSize: number) {
     this.blockSize = blockSize;
-    this.words = new Uint32Array(2 * Math.floor(promptTokens / blockSize));
+    this.words = new Int32Array(2 * Math.floor(promptTokens / blockSize));
   }
 
   /** At least the first `count` keys. */
-  keys(count: number): Uint32Array {
+  keys(count: number): Int32Array {
     if (count > this.count) {
       if (2 * count > this.words.length) {
-        const grown = new Uint32Array(2 * Math.ceil(count * 1.25 + 4));
+        const grown = new Int32Array(2 * Math.ceil(count * 1.25 + 4));
         grown.set(this.words);
         this.words = grown;
       }
@@ -31,13 +31,18 @@ export abstract class BlockChain {
     return this.words;
   }
 
-  /** Writes the keys of blocks [from, to); those before are there. */
-  protected abstract extend(words: Uint32Array, from: number, to: number): void;
+  /** Writes the keys of blocks [from, to); called for every block once, in order. */
+  protected abstract extend(words: Int32Array, from: number, to: number): void;
 }
 
+/** Consecutive blocks of one run whose keys are neighbours. */
+const GROUP = 8;
+
 /**
- * Keys straight from the ids of the runs that the text consists of: a block's key mixes its parent's key with the run
- * and the place in it where the block starts. No token is made, and a block costs a few nanoseconds.
+ * Keys straight from the ids of the runs that the text consists of: a block's key mixes the one before with the run and
+ * the place in it where the block starts. No token is made, and a block costs a few nanoseconds. Low words of the blocks
+ * of one run count on in groups, so that tables find neighbours side by side; where texts fork, a new run starts, and
+ * with it a group of its own.
  */
 export class RunChain extends BlockChain {
   private readonly blocks: readonly number[];
@@ -45,48 +50,88 @@ export class RunChain extends BlockChain {
   /** Where the runs end and text begins that no other request has. */
   private readonly sharedTokens: number;
   private readonly tail: number;
-  private lo = 0;
-  private hi = 0;
+  // state after the last block: two words that depend on the whole text so far, and where it stands in its group
+  private lo: number;
+  private hi = 0x51f15eed;
+  private groupLo = 0;
+  private inGroup = GROUP;
 
   constructor({ blocks, blockTokens, promptTokens }: SimulatedRequest, index: number, blockSize: number) {
     super(promptTokens, blockSize);
     this.blocks = blocks;
     this.blockTokens = blockTokens;
     this.sharedTokens = Math.min(blocks.length * blockTokens, promptTokens);
-    this.tail = FIRST_TAIL + index;
+    this.tail = (FIRST_TAIL + index) | 0;
+    // blocks of another size are other blocks
+    this.lo = blockSize;
   }
 
-  protected override extend(words: Uint32Array, from: number, to: number): void {
-    const { blockSize } = this;
-    // blocks of another size are other blocks
-    this.lo = from > 0 ? words[2 * from - 2]! : blockSize;
-    this.hi = from > 0 ? words[2 * from - 1]! : 0x51f15eed;
-    for (let block = from; block < to; block++) {
-      this.mixBlock(block * blockSize, (block + 1) * blockSize);
-      if ((this.lo | this.hi) === 0) this.lo = 1;
-      words[2 * block] = this.lo;
-      words[2 * block + 1] = this.hi;
+  protected override extend(words: Int32Array, from: number, to: number): void {
+    const { blocks, blockTokens, blockSize, sharedTokens } = this;
+    for (let block = from; block < to;) {
+      const start = block * blockSize;
+      const run = Math.floor(start / blockTokens);
+      const isShared = start < sharedTokens;
+      const runStart = isShared ? run * blockTokens : sharedTokens;
+      const runEnd = isShared ? Math.min(runStart + blockTokens, sharedTokens) : Infinity;
+      // blocks that lie in this run as a whole
+      const end = Math.min(to, Math.floor(runEnd / blockSize));
+      if (start - runStart < blockSize) this.inGroup = GROUP;
+      if (block < end) {
+        this.mixRun(words, block, end, isShared ? blocks[run]! : this.tail, start - runStart);
+        block = end;
+      } else {
+        this.mixAcross(words, block);
+        block++;
+      }
     }
   }
 
-  /** Tokens [start, end), run by run. */
-  private mixBlock(start: number, end: number): void {
-    const { blocks, blockTokens, sharedTokens } = this;
-    for (let at = start; at < end;) {
-      if (at >= sharedTokens) {
-        this.mix(this.tail, at - sharedTokens);
-        return;
+  /** Blocks [from, to) of one run, the first at `offset` tokens from its start. */
+  private mixRun(words: Int32Array, from: number, to: number, run: number, offset: number): void {
+    const { blockSize } = this;
+    let { lo, hi, groupLo, inGroup } = this;
+    for (let block = from, at = offset; block < to; block++, at += blockSize) {
+      // as in `mix`
+      lo = Math.imul(lo ^ run, 0x85ebca6b);
+      lo ^= lo >>> 15;
+      hi = Math.imul(hi ^ at ^ ((lo << 16) | (lo >>> 16)), 0xc2b2ae35);
+      hi ^= hi >>> 13;
+      lo = Math.imul(lo ^ ((hi << 11) | (hi >>> 21)), 0x9e3779b1);
+      lo ^= lo >>> 16;
+      if (inGroup === GROUP) {
+        groupLo = lo & -GROUP;
+        inGroup = 0;
       }
+      const keyLo = groupLo + inGroup++;
+      words[2 * block] = (keyLo | hi) === 0 ? GROUP : keyLo;
+      words[2 * block + 1] = hi;
+    }
+    this.lo = lo;
+    this.hi = hi;
+    this.groupLo = groupLo;
+    this.inGroup = inGroup;
+  }
+
+  /** A block with text of more than one run. */
+  private mixAcross(words: Int32Array, block: number): void {
+    const { blocks, blockTokens, blockSize, sharedTokens } = this;
+    const end = (block + 1) * blockSize;
+    for (let at = block * blockSize; at < end;) {
+      const isShared = at < sharedTokens;
       const run = Math.floor(at / blockTokens);
-      const runStart = run * blockTokens;
-      const runEnd = Math.min(runStart + blockTokens, sharedTokens);
-      this.mix(blocks[run]!, at - runStart);
-      if (runEnd < end) this.mix(runEnd - at, 0x7ead);
+      const runStart = isShared ? run * blockTokens : sharedTokens;
+      const runEnd = isShared ? Math.min(runStart + blockTokens, sharedTokens, end) : end;
+      this.mix(isShared ? blocks[run]! : this.tail, at - runStart);
+      this.mix(runEnd - at, 0x7ead);
       at = runEnd;
     }
+    this.inGroup = GROUP;
+    words[2 * block] = (this.lo | this.hi) === 0 ? GROUP : this.lo;
+    words[2 * block + 1] = this.hi;
   }
 
-  /** One to one on (lo, hi) for every `a` and `b`, so that chains once apart stay apart but for chance of 2^-64. */
+  /** One to one on (lo, hi) for every `a` and `b`, so that chains once apart stay apart but for chance. */
   private mix(a: number, b: number): void {
     let lo = Math.imul(this.lo ^ a, 0x85ebca6b);
     lo ^= lo >>> 15;
@@ -99,6 +144,9 @@ export class RunChain extends BlockChain {
 }
 
 const scratch = new Uint32Array(2);
+
+/** What the keys of a {@link ByteChain} hang from. */
+export const ENGINE_ROOT = { pool: 'engine', lora: null, salt: null } as const;
 
 /** Keys over the bytes of the tokens, as engines and the production index have them. */
 export class ByteChain extends BlockChain {
@@ -116,7 +164,7 @@ export class ByteChain extends BlockChain {
     this.blockBytes = new Uint8Array(this.block.buffer);
   }
 
-  protected override extend(words: Uint32Array, from: number, to: number): void {
+  protected override extend(words: Int32Array, from: number, to: number): void {
     const { blockSize, prompt, block } = this;
     if (from > 0) {
       scratch[0] = words[2 * from - 1]!;
@@ -133,6 +181,3 @@ export class ByteChain extends BlockChain {
     }
   }
 }
-
-/** What the keys of a {@link ByteChain} hang from. */
-export const ENGINE_ROOT = { pool: 'engine', lora: null, salt: null } as const;

@@ -7,7 +7,7 @@ export const EXPECTED = 2;
 /**
  * Which workers hold a block, by the block's key: per block the set of rows that confirmed it and the set of rows that
  * are expected to hold it because it was routed there, as bits. Open addressing with linear probing over records in one
- * array; removal shifts back. A record is the key (low word first; both words zero: the record is free) and the sets.
+ * array; removal shifts back. A record is the key (low word first, signed; both words zero: the record is free) and the sets.
  */
 export class BlockDirectory {
   /** Blocks that some row holds. */
@@ -75,7 +75,7 @@ export class BlockDirectory {
    * How many of the first `count` blocks of a chain each row of the set `rows` holds without a gap, into two columns:
    * by its own words, and with what it is expected to hold. Other rows are left alone.
    */
-  match(keys: Uint32Array, count: number, rows: Int32Array, confirmed: Int32Array, held: Int32Array): void {
+  match(keys: Int32Array, count: number, rows: Int32Array, confirmed: Int32Array, held: Int32Array): void {
     const { records, setWords, confirming, having } = this;
     for (let word = 0; word < setWords; word++) confirming[word] = having[word] = rows[word]!;
     let block = 0;
@@ -101,13 +101,11 @@ export class BlockDirectory {
 
   private find(keyHi: number, keyLo: number): number {
     const { records, stride, mask } = this;
-    const hi = keyHi | 0;
-    const lo = keyLo | 0;
-    for (let slot = lo & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = keyLo & mask; ; slot = (slot + 1) & mask) {
       const at = slot * stride;
       const slotLo = records[at]!;
       const slotHi = records[at + 1]!;
-      if (slotLo === lo && slotHi === hi) return at;
+      if (slotLo === keyLo && slotHi === keyHi) return at;
       if ((slotLo | slotHi) === 0) return NONE;
     }
   }

@@ -2,11 +2,11 @@ const NONE = -1;
 
 /**
  * How many copies beyond the first one worker holds of a block, by key. Few blocks have any, so the table is small.
- * Open addressing with linear probing; removal shifts back.
+ * Open addressing with linear probing; removal shifts back. Words of keys are signed.
  */
 export class CopyCounts {
-  private his = new Uint32Array(64);
-  private los = new Uint32Array(64);
+  private his = new Int32Array(64);
+  private los = new Int32Array(64);
   /** 0: the slot is free. */
   private counts = new Uint32Array(64);
   private used = 0;
@@ -71,8 +71,8 @@ export class CopyCounts {
   private grow(): void {
     const { his, los, counts } = this;
     const length = 2 * counts.length;
-    this.his = new Uint32Array(length);
-    this.los = new Uint32Array(length);
+    this.his = new Int32Array(length);
+    this.los = new Int32Array(length);
     this.counts = new Uint32Array(length);
     for (let at = 0; at < counts.length; at++) if (counts[at] !== 0) this.insert(his[at]!, los[at]!, counts[at]!);
   }

@@ -89,7 +89,7 @@ describe('KvHoldings', () => {
   it('counts copies, and is empty after a clear', () => {
     const holdings = new KvHoldings();
     const changes = new KvBatchWriter();
-    const stored = (): void => changes.stored(null, Uint32Array.of(1, 10, 2, 20), 0, 2);
+    const stored = (): void => changes.stored(null, Int32Array.of(1, 10, 2, 20), 0, 2);
     const batch = (): KvBatch => changes.take();
     stored();
     stored();

@@ -19,10 +19,10 @@ class ExpectedBlocks implements Speculation {
   readonly row: number;
   readonly atMs: number;
   /** Keys of the prompt, and the numbers of the blocks; null once it has ended. */
-  keys: Uint32Array | null;
+  keys: Int32Array | null;
   blocks: Uint32Array;
 
-  constructor(row: number, atMs: number, keys: Uint32Array, blocks: Uint32Array) {
+  constructor(row: number, atMs: number, keys: Int32Array, blocks: Uint32Array) {
     this.row = row;
     this.atMs = atMs;
     this.keys = keys;

@@ -22,6 +22,8 @@ export interface Dispatch {
 
 /** A request on its way; also what the engine model is given. */
 export class Flight implements CoreRequest {
+  /** What counts its tokens from the first one on. Touched for every token, so it comes first. */
+  decoding: Booking | null = null;
   readonly index: number;
   readonly request: SimulatedRequest;
   /** The one that the client is connected to. */
@@ -51,7 +53,7 @@ export class Flight implements CoreRequest {
     this.chain = this.text.chainOf(blockSize);
   }
 
-  blockKeys(count: number): Uint32Array {
+  blockKeys(count: number): Int32Array {
     return this.chain!.keys(count);
   }
 

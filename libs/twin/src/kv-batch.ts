@@ -4,7 +4,7 @@ import type { KvSink } from '@sluice/engine-model';
  * The changes of one engine's prefix cache in one step, in order, as words. A record is a head, `4 x blocks + kind`;
  * of `STORED` then the key of the block before the first (0, 0: none); then the keys. Keys are two words, low one first.
  */
-export type KvBatch = Uint32Array;
+export type KvBatch = Int32Array;
 
 /** Blocks that became cached, each the parent of the next. */
 export const STORED = 0;
@@ -13,7 +13,7 @@ export const REMOVED = 1;
 /** The whole cache was dropped. */
 export const CLEARED = 2;
 
-export const NO_CHANGES: KvBatch = new Uint32Array(0);
+export const NO_CHANGES: KvBatch = new Int32Array(0);
 
 /** Kind of the record at the head. */
 export const kindOf = (head: number): number => head & 3;
@@ -22,12 +22,12 @@ export const blocksOf = (head: number): number => head >>> 2;
 
 /** Collects the changes that an engine makes. */
 export class KvBatchWriter implements KvSink<unknown> {
-  private words = new Uint32Array(256);
+  private words = new Int32Array(256);
   private length = 0;
   /** Place of the head of the record of removals that goes on; -1: the last record is another. */
   private removals = -1;
 
-  stored(_request: unknown, keys: Uint32Array, first: number, end: number): void {
+  stored(_request: unknown, keys: Int32Array, first: number, end: number): void {
     const words = this.reserve(3 + 2 * (end - first));
     let at = this.length;
     words[at++] = 4 * (end - first) + STORED;
@@ -74,9 +74,9 @@ export class KvBatchWriter implements KvSink<unknown> {
     return batch;
   }
 
-  private reserve(words: number): Uint32Array {
+  private reserve(words: number): Int32Array {
     if (this.length + words > this.words.length) {
-      const grown = new Uint32Array(Math.max(2 * this.words.length, this.length + words));
+      const grown = new Int32Array(Math.max(2 * this.words.length, this.length + words));
       grown.set(this.words);
       this.words = grown;
     }

@@ -9,7 +9,7 @@ interface Held {
   copies: number;
 }
 
-const nameOf = (keyHi: number, keyLo: number): bigint => (BigInt(keyHi) << 32n) | BigInt(keyLo);
+const nameOf = (keyHi: number, keyLo: number): bigint => (BigInt(keyHi) << 32n) | BigInt(keyLo >>> 0);
 
 /** What one engine holds by the events that it has published: the copy at the event source that a resync sends. */
 export class KvHoldings {

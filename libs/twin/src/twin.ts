@@ -117,12 +117,13 @@ class Twin implements ReplicaListener {
   }
 
   token(flight: Flight, finished: FinishReason | null, nowMs: number): void {
-    const { booking } = flight.dispatch!;
-    if (Number.isNaN(flight.firstTokenMs)) {
+    const { decoding } = flight;
+    if (decoding === null) {
       flight.firstTokenMs = nowMs;
-      booking.firstToken();
+      flight.decoding = flight.dispatch!.booking;
+      flight.decoding.firstToken();
     } else {
-      booking.tokens(1);
+      decoding.tokens(1);
     }
     if (finished === null) return;
     this.fleet.answered(flight.dispatch!.row, flight);
