@@ -17,12 +17,14 @@ export function policyTable(
   metrics: readonly Metric[],
 ): string {
   const shown = scenarios.filter(([id]) => runs.some(({ scenario }) => scenario === id));
-  const rows = arms.map(({ label }) => [
-    label,
-    ...shown.map(([id]) => {
-      const own = runsOf(runs, id, label);
-      return own.length === 0 ? '-' : metrics.map((metric) => cell(own, metric)).join(' / ');
-    }),
-  ]);
+  const rows = arms
+    .filter(({ label }) => runs.some(({ arm }) => arm === label))
+    .map(({ label }) => [
+      label,
+      ...shown.map(([id]) => {
+        const own = runsOf(runs, id, label);
+        return own.length === 0 ? '-' : metrics.map((metric) => cell(own, metric)).join(' / ');
+      }),
+    ]);
   return markdown(['policy', ...shown.map(([, title]) => title)], rows);
 }
