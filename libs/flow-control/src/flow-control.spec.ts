@@ -204,6 +204,14 @@ describe('shedding', () => {
 });
 
 describe('tenants', () => {
+  it('may be called anything', () => {
+    const it = pool([1]);
+    for (const [id, tenant] of ['constructor', '__proto__', 'toString'].entries()) {
+      it.offer(job(id), it.request(tenant), 0);
+    }
+    expect(it.flow.queues()[1]!.tenants.map(({ weight }) => weight)).toEqual([1, 1, 1]);
+  });
+
   it('are bounded: further ones share a flow, and idle ones are forgotten', () => {
     const it = pool([1], { maxTenants: 2 });
     const jobs = ['a', 'b', 'c', 'd'].map((tenant, id) => {

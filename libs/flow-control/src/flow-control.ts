@@ -156,17 +156,22 @@ export class FlowControl<T> {
     });
   }
 
+  /** A request that was sent has written further output. */
+  wrote(ticket: Ticket<T>, outputTokens: number): void {
+    if (ticket.state === 'running') this.charge(ticket, costOf(0, outputTokens));
+  }
+
   /**
    * A request has ended, whatever its state; further calls do nothing.
-   * @param served what it did cost the engine, where that is known: its tenant is charged for this in place of the estimate
+   * @param served what it did cost the engine, where that is known: takes the place of what was charged so far
    */
   end(ticket: Ticket<T>, nowMs: number, served: { uncachedTokens: number; outputTokens: number } | null): void {
     if (ticket.state === 'held') this.unhold(ticket, nowMs);
     if (ticket.state === 'running') {
       ticket.line!.running--;
       ticket.flow.running--;
-      const cost = served === null ? ticket.charged : costOf(served.uncachedTokens, served.outputTokens);
-      this.flows.settle(ticket.flow, ticket.charged, cost);
+      if (served !== null) this.charge(ticket, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
+      ticket.flow.servedTokens += ticket.charged;
     }
     ticket.state = 'ended';
   }
@@ -246,12 +251,17 @@ export class FlowControl<T> {
     const line = ticket.line!;
     this.drain.pass(nowMs, this.queue.requests > 0);
     this.drain.left(ticket.cost);
-    ticket.charged = ticket.cost;
-    this.flows.charge(ticket.flow, ticket.cost);
+    ticket.charged = costOf(ticket.uncachedTokens, 0);
+    this.flows.send(ticket.flow, ticket.charged);
     line.turns = letsAhead(line, ticket) ? 0 : line.turns + 1;
     line.running++;
     ticket.flow.running++;
     ticket.state = 'running';
+  }
+
+  private charge(ticket: Ticket<T>, cost: number): void {
+    ticket.charged += cost;
+    this.flows.charge(ticket.flow, cost);
   }
 
   private hold(ticket: Ticket<T>, nowMs: number): void {

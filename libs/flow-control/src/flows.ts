@@ -57,11 +57,13 @@ export class Band<T> {
 export class Flows<T> {
   readonly bands: readonly Band<T>[];
   private readonly options: FlowControlOptions;
+  private readonly weights: ReadonlyMap<string, number>;
   private readonly byTenant: Map<string, Flow<T>>[];
   private tenants = 0;
 
   constructor(options: FlowControlOptions) {
     this.options = options;
+    this.weights = new Map(Object.entries(options.weights));
     const sorted = [...new Set(options.bands)].sort((a, b) => a - b);
     this.bands = sorted.map((priority, index) => new Band<T>(index, priority));
     this.byTenant = sorted.map(() => new Map());
@@ -86,17 +88,16 @@ export class Flows<T> {
     return Math.max(flow.counter, flow.band.virtual - this.options.creditTokens);
   }
 
-  /** A request of `flow` is sent out. */
-  charge(flow: Flow<T>, cost: number): void {
+  /** A request of `flow` is sent out: its uncached input is charged, output as it is written. */
+  send(flow: Flow<T>, cost: number): void {
     const key = this.key(flow);
     flow.band.virtual = Math.max(flow.band.virtual, key);
     flow.counter = key + cost / flow.weight;
   }
 
-  /** A request ended: what it did cost takes the place of what was charged. */
-  settle(flow: Flow<T>, charged: number, cost: number): void {
-    flow.counter += (cost - charged) / flow.weight;
-    flow.servedTokens += cost;
+  /** A request of `flow` received so much service, or less than was charged where it is negative. */
+  charge(flow: Flow<T>, cost: number): void {
+    flow.counter += cost / flow.weight;
   }
 
   *all(): IterableIterator<Flow<T>> {
@@ -116,7 +117,7 @@ export class Flows<T> {
     const name = crowded ? OTHER_TENANTS : tenant;
     const known = flows.get(name);
     if (known !== undefined) return known;
-    const flow = new Flow<T>(name, band, this.options.weights[name] ?? 1);
+    const flow = new Flow<T>(name, band, this.weights.get(name) ?? 1);
     flows.set(name, flow);
     if (name !== OTHER_TENANTS) this.tenants++;
     return flow;

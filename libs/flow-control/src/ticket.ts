@@ -59,7 +59,7 @@ export class Ticket<T> {
     this.sequence = sequence;
   }
 
-  /** Tokens that the request is charged for: what it makes the engine compute. */
+  /** Tokens that the request is expected to be charged for: what it makes the engine compute. */
   get cost(): number {
     return costOf(this.uncachedTokens, this.growthTokens);
   }

@@ -49,7 +49,7 @@ function priorityOf(headers: IncomingHttpHeaders, { objectives }: FlowConfig): n
   const own = text(headers, 'x-sluice-priority');
   if (own !== null && /^[+-]?\d{1,7}$/.test(own)) return clamp(Number(own));
   const objective = text(headers, 'x-llm-d-inference-objective') ?? text(headers, 'x-gateway-inference-objective');
-  return (objective === null ? undefined : objectives[objective]) ?? 0;
+  return objective !== null && Object.hasOwn(objectives, objective) ? objectives[objective]! : 0;
 }
 
 const clamp = (priority: number): number => Math.max(-MOST_URGENT, Math.min(MOST_URGENT, priority));

@@ -83,11 +83,13 @@ export class Turn implements Waiting {
 
   firstToken(): void {
     this.booking!.firstToken();
+    this.pool.flow.wrote(this.ticket, 1);
     this.#gate.freed(this);
   }
 
   tokens(count: number): void {
     this.booking!.tokens(count);
+    this.pool.flow.wrote(this.ticket, count);
   }
 
   /** The attempt has ended. */

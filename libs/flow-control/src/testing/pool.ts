@@ -43,9 +43,10 @@ export class SlotPool implements FlowHost<Job> {
     return offered;
   }
 
-  /** A running job ends and frees its slot. */
+  /** A running job has written its output, ends and frees its slot. */
   finish(job: Job, nowMs: number): void {
     job.fate = 'ended';
+    this.flow.wrote(job.ticket!, job.outputTokens);
     this.flow.end(job.ticket!, nowMs, null);
     this.flow.pump(this.lines[job.worker]!, this, nowMs);
   }

@@ -72,9 +72,14 @@ export class ReferenceTurns {
     const key = this.key(tenant, band);
     this.virtual.set(band, Math.max(this.virtual.get(band) ?? 0, key));
     const weight = this.options.weights[tenant] ?? 1;
-    this.service(tenant, band).counter = key + (request.uncachedTokens + 2 * request.outputTokens) / weight;
+    this.service(tenant, band).counter = key + request.uncachedTokens / weight;
     const higherWaits = this.held.some((other) => other.worker === worker && other.band > band);
     this.turns.set(worker, higherWaits ? 0 : (this.turns.get(worker) ?? 0) + 1);
+  }
+
+  /** The request has written all of its output. */
+  ended({ tenant, band, outputTokens }: HeldRequest): void {
+    this.service(tenant, band).counter += (2 * outputTokens) / (this.options.weights[tenant] ?? 1);
   }
 
   private service(tenant: string, band: number): Service {
