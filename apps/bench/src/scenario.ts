@@ -34,10 +34,13 @@ export class MissingTrace extends Error {}
 const QWEN3 = PROFILES['qwen3-32b-tp2-h100'];
 const LLAMA_70B = PROFILES['llama-3.1-70b-tp4-h100'];
 const BARE = bareEngine(QWEN3);
+/** vLLM's budget of a step: prefills go in chunks of it. */
+const CHUNK_TOKENS = 8192;
 /**
- * The default engine of Dynamo's simulator, its polynomials as far as step constants can say them: a prefill of n tokens
- * 16.5 + 0.01518 n + 4.21e-7 n^2 ms (here 5.74 instead of 16.5), a decode step 5.74 + 54 u - 25.7 u^2 ms at a share u of
- * the KV cache (here without the square, which is small below a third), 16,384 blocks of 64 tokens.
+ * The default engine of Dynamo's simulator, its polynomials as far as step constants can say them: n prompt tokens in a
+ * step take 16.5 + 0.01518 n + 4.21e-7 n^2 ms whatever their context is (here 5.74 instead of 16.5, and the square at a
+ * full chunk), a decode step 5.74 + 54 u - 25.7 u^2 ms at a share u of the KV cache (here without the square, which is
+ * small below a third), 16,384 blocks of 64 tokens.
  */
 const DYNAMO_MOCKER: EngineProfile = {
   ...BARE,
@@ -47,8 +50,8 @@ const DYNAMO_MOCKER: EngineProfile = {
     ...BARE.step,
     t0Ms: 5.74,
     twMs: 0,
-    aMsPerToken: 0.01518,
-    kAttMs: 2 * 4.21e-7,
+    aMsPerToken: 0.01518 + 4.21e-7 * CHUNK_TOKENS,
+    kAttMs: 0,
     kKvMs: 54 / (16_384 * 64),
     kSeqMs: 0,
   },
