@@ -12,7 +12,7 @@ const CACHED = 3;
 /** Neighbours in the free queue. */
 const FREE_NEXT = 4;
 const FREE_PREVIOUS = 5;
-/** Neighbours in the bucket of the key. */
+/** Neighbours in the ring of the key's bucket. */
 const BUCKET_NEXT = 6;
 const BUCKET_PREVIOUS = 7;
 const SHIFT = 3;
@@ -29,10 +29,9 @@ export class BlockPool {
   /** One record a block, and that of the free queue's sentinel. */
   private readonly records: Int32Array;
   private readonly sentinel: number;
-  // hash table: buckets of doubly linked blocks, appended at the tail so that the oldest copy comes first
+  /** Hash table: the head of each bucket, a ring of blocks in which the oldest copy of a key comes first. */
+  private readonly buckets: Int32Array;
   private readonly bucketMask: number;
-  private readonly bucketHead: Int32Array;
-  private readonly bucketTail: Int32Array;
   private free: number;
   private cached = 0;
 
@@ -49,8 +48,7 @@ export class BlockPool {
     let buckets = 1;
     while (buckets < capacity) buckets *= 2;
     this.bucketMask = buckets - 1;
-    this.bucketHead = new Int32Array(buckets).fill(NONE);
-    this.bucketTail = new Int32Array(buckets).fill(NONE);
+    this.buckets = new Int32Array(buckets).fill(NONE);
     this.free = capacity;
   }
 
@@ -74,12 +72,14 @@ export class BlockPool {
     const { records } = this;
     const hi = keyHi | 0;
     const lo = keyLo | 0;
-    let block = this.bucketHead[lo & this.bucketMask]!;
-    while (block !== NONE) {
+    const head = this.buckets[lo & this.bucketMask]!;
+    if (head === NONE) return NONE;
+    let block = head;
+    do {
       const at = block << SHIFT;
       if (records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return block;
       block = records[at + BUCKET_NEXT]!;
-    }
+    } while (block !== head);
     return NONE;
   }
 
@@ -88,10 +88,12 @@ export class BlockPool {
     const { records } = this;
     const lo = records[(block << SHIFT) + KEY_LO]!;
     const hi = records[(block << SHIFT) + KEY_HI]!;
-    for (let copy = block; copy !== NONE; copy = records[(copy << SHIFT) + BUCKET_NEXT]!) {
+    let copy = block;
+    do {
       const at = copy << SHIFT;
       if (records[at + REFERENCES]! > 0 && records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return true;
-    }
+      copy = records[at + BUCKET_NEXT]!;
+    } while (copy !== block);
     return false;
   }
 
@@ -128,12 +130,17 @@ export class BlockPool {
     records[at + CACHED] = 1;
     this.cached++;
     const bucket = keyLo & this.bucketMask;
-    const tail = this.bucketTail[bucket]!;
+    const head = this.buckets[bucket]!;
+    if (head === NONE) {
+      this.buckets[bucket] = block;
+      records[at + BUCKET_NEXT] = records[at + BUCKET_PREVIOUS] = block;
+      return;
+    }
+    const tail = records[(head << SHIFT) + BUCKET_PREVIOUS]!;
     records[at + BUCKET_PREVIOUS] = tail;
-    records[at + BUCKET_NEXT] = NONE;
-    if (tail === NONE) this.bucketHead[bucket] = block;
-    else records[(tail << SHIFT) + BUCKET_NEXT] = block;
-    this.bucketTail[bucket] = block;
+    records[at + BUCKET_NEXT] = head;
+    records[(tail << SHIFT) + BUCKET_NEXT] = block;
+    records[(head << SHIFT) + BUCKET_PREVIOUS] = block;
   }
 
   /**
@@ -157,8 +164,7 @@ export class BlockPool {
   clear(): boolean {
     if (this.free !== this.capacity) return false;
     for (let at = CACHED; at < this.sentinel; at += 1 << SHIFT) this.records[at] = 0;
-    this.bucketHead.fill(NONE);
-    this.bucketTail.fill(NONE);
+    this.buckets.fill(NONE);
     this.cached = 0;
     return true;
   }
@@ -183,12 +189,12 @@ export class BlockPool {
   private unlinkKey(at: number): void {
     const { records } = this;
     const bucket = records[at + KEY_LO]! & this.bucketMask;
+    const block = at >> SHIFT;
     const previous = records[at + BUCKET_PREVIOUS]!;
     const next = records[at + BUCKET_NEXT]!;
-    if (previous === NONE) this.bucketHead[bucket] = next;
-    else records[(previous << SHIFT) + BUCKET_NEXT] = next;
-    if (next === NONE) this.bucketTail[bucket] = previous;
-    else records[(next << SHIFT) + BUCKET_PREVIOUS] = previous;
+    records[(previous << SHIFT) + BUCKET_NEXT] = next;
+    records[(next << SHIFT) + BUCKET_PREVIOUS] = previous;
+    if (this.buckets[bucket] === block) this.buckets[bucket] = next === block ? NONE : next;
     records[at + CACHED] = 0;
     this.cached--;
   }

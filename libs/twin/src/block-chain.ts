@@ -38,11 +38,14 @@ export abstract class BlockChain {
 /** Consecutive blocks of one run whose keys are neighbours. */
 const GROUP = 8;
 
+/** Whether a block with this key of a {@link RunChain} has output in it, which no other request's prompt can have. */
+export const isOutput = (keyHi: number): boolean => (keyHi & 1) === 1;
+
 /**
  * Keys straight from the ids of the runs that the text consists of: a block's key mixes the one before with the run and
  * the place in it where the block starts. No token is made, and a block costs a few nanoseconds. Low words of the blocks
  * of one run count on in groups, so that tables find neighbours side by side; where texts fork, a new run starts, and
- * with it a group of its own.
+ * with it a group of its own. The last bit of the high word is {@link isOutput}.
  */
 export class RunChain extends BlockChain {
   private readonly blocks: readonly number[];
@@ -50,6 +53,8 @@ export class RunChain extends BlockChain {
   /** Where the runs end and text begins that no other request has. */
   private readonly sharedTokens: number;
   private readonly tail: number;
+  /** Blocks without output. */
+  private readonly promptBlocks: number;
   // state after the last block: two words that depend on the whole text so far, and where it stands in its group
   private lo: number;
   private hi = 0x51f15eed;
@@ -62,6 +67,7 @@ export class RunChain extends BlockChain {
     this.blockTokens = blockTokens;
     this.sharedTokens = Math.min(blocks.length * blockTokens, promptTokens);
     this.tail = (FIRST_TAIL + index) | 0;
+    this.promptBlocks = Math.floor(promptTokens / blockSize);
     // blocks of another size are other blocks
     this.lo = blockSize;
   }
@@ -103,9 +109,7 @@ export class RunChain extends BlockChain {
         groupLo = lo & -GROUP;
         inGroup = 0;
       }
-      const keyLo = groupLo + inGroup++;
-      words[2 * block] = (keyLo | hi) === 0 ? GROUP : keyLo;
-      words[2 * block + 1] = hi;
+      this.write(words, block, groupLo + inGroup++, hi);
     }
     this.lo = lo;
     this.hi = hi;
@@ -127,8 +131,13 @@ export class RunChain extends BlockChain {
       at = runEnd;
     }
     this.inGroup = GROUP;
-    words[2 * block] = (this.lo | this.hi) === 0 ? GROUP : this.lo;
-    words[2 * block + 1] = this.hi;
+    this.write(words, block, this.lo, this.hi);
+  }
+
+  private write(words: Int32Array, block: number, lo: number, hi: number): void {
+    const keyHi = block < this.promptBlocks ? hi & -2 : hi | 1;
+    words[2 * block] = (lo | keyHi) === 0 ? GROUP : lo;
+    words[2 * block + 1] = keyHi;
   }
 
   /** One to one on (lo, hi) for every `a` and `b`, so that chains once apart stay apart but for chance. */

@@ -5,10 +5,7 @@ import { CopyCounts } from './copy-counts.ts';
 describe('CopyCounts', () => {
   it('counts like a map, through growth, collisions and removals', () => {
     // few low words, all of them colliding in small tables, so that runs of slots form and close
-    const key = fc.record({
-      hi: fc.integer({ min: 0, max: 20 }),
-      lo: fc.constantFrom(0, 1, 2, 63, 64, 128, -1),
-    });
+    const key = fc.record({ hi: fc.integer({ min: 0, max: 20 }), lo: fc.constantFrom(0, 1, 2, 63, 64, 128, -1) });
     const step = fc.record({ key, add: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 600 }), (steps) => {

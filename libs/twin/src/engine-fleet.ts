@@ -2,6 +2,7 @@ import type { EngineStats } from '@sluice/engine-model';
 import type { ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import type { Flight } from './flight.ts';
+import type { ToldBlocks } from './kv-batch.ts';
 import { randomStream } from './random-stream.ts';
 import { Replica } from './replica.ts';
 import type { ReplicaListener } from './replica.ts';
@@ -13,8 +14,8 @@ export interface EngineFleetOptions {
   readonly listener: ReplicaListener;
   readonly seed: number;
   readonly jitter: { readonly sigma: number } | null;
-  /** Whether somebody reads the engines' KV events. */
-  readonly tellsEvents: boolean;
+  /** What the engines' KV events tell; null: nobody reads them. */
+  readonly told: ToldBlocks | null;
 }
 
 /** The engines by row. One that joins or comes back is a new one, empty; one that dies loses all it had. */
@@ -42,10 +43,10 @@ export class EngineFleet {
   }
 
   start(row: number): void {
-    const { setups, timeline, listener, seed, jitter, tellsEvents } = this.options;
+    const { setups, timeline, listener, seed, jitter, told } = this.options;
     const { sigma } = jitter ?? { sigma: 0 };
     const jittered = sigma > 0 ? { sigma, rng: randomStream(seed, 'jitter', this.started) } : null;
-    this.replicas[row] = new Replica(row, setups[row]!, timeline, listener, jittered, tellsEvents);
+    this.replicas[row] = new Replica(row, setups[row]!, timeline, listener, jittered, told);
     this.started++;
   }
 

@@ -4,7 +4,7 @@ import type { CoreRequest } from '@sluice/engine-model';
 import { workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createFleetTable } from '@sluice/routing';
-import { createPrefixView, textFormOf } from './create-prefix-view.ts';
+import { createPrefixView, textFormOf, toldBlocksOf } from './create-prefix-view.ts';
 import type { IndexKind } from './create-prefix-view.ts';
 import { EventStream } from './event-stream.ts';
 import { KvBatchWriter, NO_CHANGES } from './kv-batch.ts';
@@ -25,7 +25,7 @@ function eventsOfAnEngine(
 ): { readonly batches: KvBatch[]; readonly prompts: RequestText[] } {
   const rng = seededRng(seed);
   const profile = PROFILES['llama-3.1-8b-h100'];
-  const changes = new KvBatchWriter();
+  const changes = new KvBatchWriter(toldBlocksOf(kind));
   const engine = new EngineCore({ profile, blockSize: BLOCK_SIZE, kvBlocks: 40 }, changes);
   const prompts = Array.from({ length: 40 }, (_, index) => {
     const blocks = Array.from({ length: 10 }, (_, place) => (place < 4 ? 1 : Math.floor(rng() * 2)));
@@ -47,7 +47,7 @@ function eventsOfAnEngine(
       const step = engine.step(nowMs);
       if (step === null) break;
       nowMs += step.durationMs;
-      batches.push(changes.take());
+      batches.push(changes.take() ?? NO_CHANGES);
     }
   }
   return { batches, prompts };
@@ -88,9 +88,9 @@ describe('KvHoldings', () => {
 
   it('counts copies, and is empty after a clear', () => {
     const holdings = new KvHoldings();
-    const changes = new KvBatchWriter();
+    const changes = new KvBatchWriter('all');
     const stored = (): void => changes.stored(null, Int32Array.of(1, 10, 2, 20), 0, 2);
-    const batch = (): KvBatch => changes.take();
+    const batch = (): KvBatch => changes.take()!;
     stored();
     stored();
     for (const key of [1, 2, 2]) changes.removed(10 * key, key);

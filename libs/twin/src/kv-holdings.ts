@@ -1,4 +1,4 @@
-import { blocksOf, CLEARED, kindOf, KvBatchWriter, REMOVED } from './kv-batch.ts';
+import { blocksOf, CLEARED, kindOf, KvBatchWriter, NO_CHANGES, REMOVED } from './kv-batch.ts';
 import type { KvBatch } from './kv-batch.ts';
 
 interface Held {
@@ -38,11 +38,11 @@ export class KvHoldings {
 
   /** The least that tells all of it: every block once a copy, those announced earlier first. */
   announce(): KvBatch {
-    const writer = new KvBatchWriter();
+    const writer = new KvBatchWriter('all');
     for (const { keyHi, keyLo, parentHi, parentLo, copies } of this.held.values()) {
       for (let copy = 0; copy < copies; copy++) writer.block(keyHi, keyLo, parentHi, parentLo);
     }
-    return writer.take();
+    return writer.take() ?? NO_CHANGES;
   }
 
   private add(keyHi: number, keyLo: number, parentHi: number, parentLo: number): void {

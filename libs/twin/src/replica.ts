@@ -4,8 +4,8 @@ import type { StepParameters } from '@sluice/model';
 import type { ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import type { Flight } from './flight.ts';
-import { KvBatchWriter, NO_CHANGES } from './kv-batch.ts';
-import type { KvBatch } from './kv-batch.ts';
+import { KvBatchWriter } from './kv-batch.ts';
+import type { KvBatch, ToldBlocks } from './kv-batch.ts';
 import type { Timed, Timeline } from './timeline.ts';
 
 /** Who is told what a replica does, when it does it. */
@@ -46,7 +46,7 @@ export class Replica implements Timed {
   private readonly changes: KvBatchWriter | null;
   private readonly kvCapacityTokens: number;
   private underWay: CoreStep<Flight> | null = null;
-  private underWayChanges: KvBatch = NO_CHANGES;
+  private underWayChanges: KvBatch | null = null;
   private stopped = false;
 
   constructor(
@@ -55,7 +55,7 @@ export class Replica implements Timed {
     timeline: Timeline,
     listener: ReplicaListener,
     jitter: EngineOptions['jitter'] | null,
-    tellsEvents: boolean,
+    told: ToldBlocks | null,
   ) {
     this.row = row;
     this.timeline = timeline;
@@ -65,7 +65,7 @@ export class Replica implements Timed {
     this.kvCapacityTokens = kvTokensOf(setup);
     const kvBlocks = this.kvCapacityTokens / blockSize;
     const profile = { ...setup.profile, step: this.step };
-    this.changes = tellsEvents ? new KvBatchWriter() : null;
+    this.changes = told === null ? null : new KvBatchWriter(told);
     this.engine = new EngineCore<Flight>({ profile, blockSize, kvBlocks, ...(jitter && { jitter }) }, this.changes);
   }
 
@@ -85,7 +85,7 @@ export class Replica implements Timed {
     if (this.stopped) return;
     const { sampled, requests, finished } = this.underWay!;
     for (let i = 0; i < sampled; i++) this.listener.token(requests[i]!, finished[i]!, nowMs);
-    if (this.underWayChanges.length > 0) this.listener.events(this.row, this.underWayChanges, nowMs);
+    if (this.underWayChanges !== null) this.listener.events(this.row, this.underWayChanges, nowMs);
     this.startStep(nowMs);
   }
 

@@ -5,7 +5,7 @@ import type { FleetChange, TwinOptions, TwinResult } from './api.ts';
 import { checkOptions } from './check-options.ts';
 import { Clients } from './clients.ts';
 import { EngineFleet } from './engine-fleet.ts';
-import { textFormOf } from './create-prefix-view.ts';
+import { textFormOf, toldBlocksOf } from './create-prefix-view.ts';
 import { Flight } from './flight.ts';
 import type { KvBatch } from './kv-batch.ts';
 import { LedgerSharing } from './ledger-sharing.ts';
@@ -16,6 +16,7 @@ import type { TextForm } from './request-text.ts';
 import { RouterGroup } from './router-group.ts';
 import { createTimeline } from './timeline.ts';
 import { TimelineSampler } from './timeline-sampler.ts';
+import type { FlightSender } from './twin-gate.ts';
 
 type Defaulted =
   | 'eventLagMs'
@@ -66,7 +67,7 @@ export function runTwin(options: TwinOptions): TwinResult {
   return twin.run();
 }
 
-class Twin implements ReplicaListener {
+class Twin implements ReplicaListener, FlightSender {
   private readonly options: TwinOptions & typeof DEFAULTS;
   private readonly timeline = createTimeline();
   private readonly routers: RouterGroup;
@@ -100,9 +101,11 @@ class Twin implements ReplicaListener {
       lostEventShare,
       resyncMs,
       timeline,
+      flowControl: options.flowControl ?? null,
+      sender: this,
     });
-    const tellsEvents = this.routers.readsEvents;
-    this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter, tellsEvents });
+    const told = this.routers.readsEvents ? toldBlocksOf(index) : null;
+    this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter, told });
     this.clients = new Clients(requests, stages, timeline, (index, nowMs) => this.arrived(index, nowMs));
     this.records = new Records(requests.length);
     this.sampler = sampleMs === undefined ? null : new TimelineSampler(this.fleet);
@@ -166,25 +169,40 @@ class Twin implements ReplicaListener {
 
   private arrived(index: number, nowMs: number): void {
     this.records.arrivalMs[index] = nowMs;
-    const flight = new Flight(index, this.options.requests[index]!, this.routers.pick(), this.textForm);
+    const flight = new Flight(index, this.options.requests[index]!, this.routers.pick(), this.textForm, nowMs);
     this.after(this.options.routerLagMs, nowMs, (atMs) => this.route(flight, atMs));
   }
 
-  /** Sends the request to an engine, to another one when that is gone, and fails it when there is none. */
   private route(flight: Flight, nowMs: number): void {
-    const { router, index } = flight;
-    while (flight.tried.length <= RETRIES) {
-      if (this.seesAll) this.poll(nowMs);
-      router.route(flight, nowMs);
-      if (flight.dispatch === null) break;
-      const { row } = flight.dispatch;
-      this.records.engine[index] = row;
-      this.options.onDecision?.(index, row, nowMs);
-      if (this.fleet.accept(row, flight, nowMs)) return;
-      router.failed(flight, nowMs);
-      router.markDown(row);
-      flight.tried.push(row);
+    if (this.seesAll) this.poll(nowMs);
+    switch (flight.router.route(flight, nowMs)) {
+      case 'sent':
+        this.send(flight, nowMs);
+        break;
+      case 'held':
+        break; // send or turnedAway follows
+      case 'nowhere':
+        this.ended(nowMs);
     }
+  }
+
+  /** The request goes to the engine that was chosen, to another one when that is gone, and fails when there is none. */
+  send(flight: Flight, nowMs: number): void {
+    const { router, index, tried } = flight;
+    const { row } = flight.dispatch!;
+    this.records.engine[index] = row;
+    this.options.onDecision?.(index, row, nowMs);
+    if (this.fleet.accept(row, flight, nowMs)) return;
+    router.failed(flight, nowMs);
+    router.markDown(row);
+    tried.push(row);
+    if (tried.length <= RETRIES) this.route(flight, nowMs);
+    else this.ended(nowMs);
+  }
+
+  /** Flow control will not serve the request: it shed it, or nothing is left that could. */
+  turnedAway(flight: Flight, shed: boolean, nowMs: number): void {
+    if (shed) this.records.shed[flight.index] = 1;
     this.ended(nowMs);
   }
 
@@ -203,7 +221,7 @@ class Twin implements ReplicaListener {
       flight.router.failed(flight, nowMs);
       flight.tried.push(row);
       // what the client has seen cannot be taken back
-      if (Number.isNaN(flight.firstTokenMs)) this.route(flight, nowMs);
+      if (Number.isNaN(flight.firstTokenMs) && flight.tried.length <= RETRIES) this.route(flight, nowMs);
       else this.ended(nowMs);
     }
   }
@@ -249,6 +267,7 @@ class Twin implements ReplicaListener {
       blockSize: Math.min(...engines.map(({ blockSize, profile }) => blockSize ?? profile.blockSize)),
       warmUpMs,
       slo: slo ?? null,
+      sheds: this.options.flowControl !== undefined,
       preemptions,
       engineSteps: steps,
       virtualMs: this.lastEndMs,
