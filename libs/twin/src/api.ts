@@ -1,4 +1,5 @@
 import type { EngineProfile } from '@sluice/engine-model';
+import type { FlowControlOptions } from '@sluice/flow-control';
 import type { PolicyId, PolicyOptions } from '@sluice/routing';
 
 /** One request of a workload. Equal block ids at equal places mean equal text; everything else is unique. */
@@ -14,6 +15,16 @@ export interface SimulatedRequest {
   readonly outputTokens: number;
   /** Stable number of the client's session, or null. */
   readonly session: number | null;
+  /** Whose share of a contended fleet it takes; default: all requests are one tenant's. */
+  readonly tenant?: string;
+  /** Larger goes first; default 0. */
+  readonly priority?: number;
+  /** Milliseconds from its arrival in which its first token is wanted; default: whenever. */
+  readonly ttftSloMs?: number;
+  /** Milliseconds per output token after the first that are wanted; default: whatever. */
+  readonly tpotSloMs?: number;
+  /** Milliseconds from its arrival after which its client gives up waiting for its turn; default: never. */
+  readonly deadlineMs?: number;
 }
 
 /** One replica. */
@@ -99,6 +110,11 @@ export interface TwinOptions {
   readonly failureDetectMs?: number;
   /** Default: one. */
   readonly routers?: RoutersSetup;
+  /**
+   * Requests wait in the router for their turn while their engine has no room, as in production; default: they are sent
+   * at once. Without effect under policies that do not decide in milliseconds.
+   */
+  readonly flowControl?: Partial<FlowControlOptions>;
   /** Share of KV event batches that never reach a router, 0 to 1; default 0. */
   readonly lostEventShare?: number;
   /** From noticing that a batch is missing until the engine's whole state is known again; default 1000. */
@@ -162,6 +178,8 @@ export interface TwinResult {
   /** Measured requests, failed ones included. */
   readonly requests: number;
   readonly failed: number;
+  /** With `flowControl`: of the failed, those that it turned away. */
+  readonly shed?: number;
   readonly ttftMs: LatencySummary;
   /** Time per output token after the first; requests with one output token have none. */
   readonly tpotMs: LatencySummary;

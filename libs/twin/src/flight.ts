@@ -1,4 +1,5 @@
 import type { CoreRequest, RequestProgress } from '@sluice/engine-model';
+import type { Ticket } from '@sluice/flow-control';
 import type { WorkerLoad } from '@sluice/latency-model';
 import type { Booking } from '@sluice/routing';
 import type { SimulatedRequest } from './api.ts';
@@ -28,21 +29,25 @@ export class Flight implements CoreRequest {
   readonly request: SimulatedRequest;
   /** The one that the client is connected to. */
   readonly router: TwinRouter;
+  readonly arrivalMs: number;
   /** Engines that broke its connection before the first token. */
   readonly tried: number[] = [];
   readonly text: RequestText;
   readonly promptTokens: number;
   readonly maxTokens: number;
   dispatch: Dispatch | null = null;
+  /** Its turn; null without flow control. */
+  ticket: Ticket<Flight> | null = null;
   progress: RequestProgress | null = null;
   firstTokenMs = NaN;
   /** In blocks of the engine that it is in. */
   private chain: BlockChain | null = null;
 
-  constructor(index: number, request: SimulatedRequest, router: TwinRouter, form: TextForm) {
+  constructor(index: number, request: SimulatedRequest, router: TwinRouter, form: TextForm, arrivalMs: number) {
     this.index = index;
     this.request = request;
     this.router = router;
+    this.arrivalMs = arrivalMs;
     this.text = new RequestText(request, index, form);
     this.promptTokens = request.promptTokens;
     this.maxTokens = request.outputTokens;

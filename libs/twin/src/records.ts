@@ -12,6 +12,8 @@ export class Records {
   readonly cachedTokens: Float64Array;
   /** Engine that it was sent to; -1: none. */
   readonly engine: Int32Array;
+  /** 1: flow control turned it away. */
+  readonly shed: Uint8Array;
 
   constructor(requests: number) {
     this.arrivalMs = new Float64Array(requests).fill(NaN);
@@ -19,6 +21,7 @@ export class Records {
     this.endMs = new Float64Array(requests).fill(Infinity);
     this.cachedTokens = new Float64Array(requests);
     this.engine = new Int32Array(requests).fill(-1);
+    this.shed = new Uint8Array(requests);
   }
 }
 
@@ -32,6 +35,8 @@ export interface Run {
   readonly blockSize: number;
   readonly warmUpMs: number;
   readonly slo: Slo | null;
+  /** Whether requests may be shed. */
+  readonly sheds: boolean;
   readonly preemptions: number;
   readonly engineSteps: number;
   readonly virtualMs: number;
@@ -46,6 +51,7 @@ export function resultOf(run: Run, records: Records): TwinResult {
   const pooled = pooledHits(requests, run.kvTokens, run.blockSize);
   const sentTokens = new Float64Array(run.engines);
   let failed = 0;
+  let shed = 0;
   let good = 0;
   let promptTokens = 0;
   let cachedTokens = 0;
@@ -67,6 +73,7 @@ export function resultOf(run: Run, records: Records): TwinResult {
     if (engine >= 0) sentTokens[engine]! += request.promptTokens;
     if (!ended) {
       failed++;
+      shed += records.shed[index]!;
       continue;
     }
     promptTokens += request.promptTokens;
@@ -84,6 +91,7 @@ export function resultOf(run: Run, records: Records): TwinResult {
     seed: run.seed,
     requests: ttftMs.length,
     failed,
+    ...(run.sheds && { shed }),
     ttftMs: summarize(ttftMs),
     tpotMs: summarize(tpotMs),
     e2eMs: summarize(e2eMs),

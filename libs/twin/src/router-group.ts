@@ -1,6 +1,7 @@
 import { workerId } from '@sluice/model';
 import type { Rng } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
+import type { FlowControlOptions } from '@sluice/flow-control';
 import type { Policy, ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import { EventStream } from './event-stream.ts';
@@ -11,6 +12,7 @@ import { LearnedLatency } from './learned-latency.ts';
 import { randomStream } from './random-stream.ts';
 import { blockSizeOf, kvTokensOf, stepOf } from './replica.ts';
 import type { Timeline } from './timeline.ts';
+import type { FlightSender } from './twin-gate.ts';
 import { readsPrefix, TwinRouter } from './twin-router.ts';
 
 export interface RouterGroupOptions {
@@ -25,6 +27,9 @@ export interface RouterGroupOptions {
   readonly lostEventShare: number;
   readonly resyncMs: number;
   readonly timeline: Timeline;
+  /** Null: requests are sent at once. */
+  readonly flowControl: Partial<FlowControlOptions> | null;
+  readonly sender: FlightSender;
 }
 
 /** The routers in front of one fleet. Each decides for itself, on what itself saw; what latency teaches is shared. */
@@ -40,7 +45,7 @@ export class RouterGroup {
 
   constructor(options: RouterGroupOptions) {
     const { engines, count, createPolicy, seed, latency, knowsOutputs, index } = options;
-    const { lostEventShare, resyncMs, timeline } = options;
+    const { lostEventShare, resyncMs, timeline, flowControl, sender } = options;
     const ids = engines.map((_, row) => workerId(`engine-${row}`));
     const learns = latency === 'learned';
     const steps = engines.map((setup) => (learns ? setup.profile.step : stepOf(setup)));
@@ -60,6 +65,9 @@ export class RouterGroup {
           index: this.readsEvents ? index : null,
           blockSizes: engines.map(blockSizeOf),
           knowsOutputs,
+          flowControl,
+          sender,
+          timeline,
         }),
     );
     this.holdings = lostEventShare > 0 && this.readsEvents ? engines.map(() => new KvHoldings()) : [];

@@ -1,7 +1,9 @@
+import type { FlowControlOptions, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
-import type { Rng, Signal, StepParameters, WorkerId } from '@sluice/model';
+import type { WorkerLoad } from '@sluice/latency-model';
+import type { Rng, RouteQuery, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
-import type { Choice, Policy, ScrapedSignals } from '@sluice/routing';
+import type { BookedRequest, Booking, Choice, Policy, ScrapedSignals } from '@sluice/routing';
 import { createPrefixView } from './create-prefix-view.ts';
 import type { IndexKind } from './create-prefix-view.ts';
 import type { EventReader } from './event-stream.ts';
@@ -11,6 +13,9 @@ import type { LearnedLatency } from './learned-latency.ts';
 import type { PrefixView } from './prefix-view.ts';
 import { BYTES_PER_TOKEN } from './production-view.ts';
 import { RunningMean } from './running-mean.ts';
+import type { Timeline } from './timeline.ts';
+import { TwinGate } from './twin-gate.ts';
+import type { FlightSender, Routed } from './twin-gate.ts';
 
 export interface TwinRouterOptions {
   readonly ids: readonly WorkerId[];
@@ -26,6 +31,20 @@ export interface TwinRouterOptions {
   readonly index: IndexKind | null;
   /** Whether it knows how long an output will be; else it takes the mean of those before. */
   readonly knowsOutputs: boolean;
+  /** Null: requests are sent at once. */
+  readonly flowControl: Partial<FlowControlOptions> | null;
+  readonly sender: FlightSender;
+  readonly timeline: Timeline;
+}
+
+/** Where a request is to go, from one look at the fleet. */
+export interface TwinPlan extends BookedRequest {
+  readonly row: number;
+  readonly cachedTokens: number;
+  /** State of the worker; null where nothing is learned from it. */
+  readonly load: WorkerLoad | null;
+  /** What the worker has of room; null without flow control. */
+  readonly room: Room | null;
 }
 
 /** Signals that nothing in the prefix index has a part in. */
@@ -64,7 +83,12 @@ export class TwinRouter implements EventReader {
   private readonly learned: LearnedLatency | null;
   private readonly knowsOutputs: boolean;
   private readonly outputTokens = new RunningMean(PRIOR_OUTPUT_TOKENS);
-  private readonly query = { promptTokens: 0, expectedOutputTokens: 0, sessionHash: null as number | null };
+  private readonly gate: TwinGate | null;
+  private readonly query: { -readonly [Key in keyof RouteQuery]: RouteQuery[Key] } = {
+    promptTokens: 0,
+    expectedOutputTokens: 0,
+    sessionHash: null,
+  };
 
   /** Nothing is up until it was scraped. */
   constructor(options: TwinRouterOptions) {
@@ -77,38 +101,83 @@ export class TwinRouter implements EventReader {
     this.prefix = index === null ? null : createPrefixView(index, workers);
     this.learned = learned;
     this.knowsOutputs = knowsOutputs;
+    const { flowControl, sender, timeline } = options;
+    this.gate = flowControl === null ? null : new TwinGate(flowControl, this, sender, timeline);
     for (const [row, id] of ids.entries()) this.table.addWorker(id, steps[row]!);
   }
 
-  /** Match, predict, choose, book: sets `flight.dispatch`, to null when no worker can be chosen. */
-  route(flight: Flight, nowMs: number): void {
+  /** Match, predict, choose, book, and wait for its turn where there is flow control. */
+  route(flight: Flight, nowMs: number): Routed {
+    if (this.gate !== null) return this.gate.enter(flight, nowMs);
+    const plan = this.plan(flight, nowMs);
+    if (plan === null) return 'nowhere';
+    this.send(flight, plan, nowMs);
+    return 'sent';
+  }
+
+  /** Match, predict, choose, with the fleet as the request will meet it; null when no worker can be chosen. */
+  plan(flight: Flight, nowMs: number): TwinPlan | null {
     const { query, table } = this;
     const { columns } = table;
     table.ageSignals(nowMs);
-    query.promptTokens = flight.promptTokens;
+    this.ask(flight, nowMs);
     this.prefix?.fillCachedTokens(columns, flight.text, nowMs);
-    query.expectedOutputTokens = this.knowsOutputs ? flight.request.outputTokens : this.outputTokens.value;
-    query.sessionHash = flight.request.session;
+    this.gate?.takeOutOvertaken(flight);
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
-    flight.dispatch = null;
     const choice = this.chooseUntried(flight.tried);
-    if (choice.kind === 'no-worker') return;
-    const { row } = choice;
+    const plan = choice.kind === 'no-worker' ? null : this.planOf(flight, choice.row);
+    this.gate?.putBackOvertaken();
+    return plan;
+  }
+
+  /** The query of this request. */
+  private ask({ request, promptTokens, arrivalMs }: Flight, nowMs: number): void {
+    const { query } = this;
+    const { ttftSloMs, tpotSloMs, deadlineMs } = request;
+    const waitedMs = nowMs - arrivalMs;
+    query.promptTokens = promptTokens;
+    query.expectedOutputTokens = this.knowsOutputs ? request.outputTokens : this.outputTokens.value;
+    query.sessionHash = request.session;
+    query.ttftSloMs = ttftSloMs === undefined ? null : ttftSloMs - waitedMs;
+    query.tpotSloMs = tpotSloMs ?? null;
+    query.deadlineMs = deadlineMs === undefined ? null : deadlineMs - waitedMs;
+    query.priority = request.priority ?? 0;
+  }
+
+  private planOf(flight: Flight, chosen: number): TwinPlan {
+    const { columns } = this.table;
+    const { promptTokens, expectedOutputTokens } = this.query;
+    const row = this.gate?.stayedFor(flight, chosen, columns, this.terms) ?? chosen;
     const cachedTokens = columns.cachedTokens[row]!;
-    const load =
-      this.learned === null
-        ? null
-        : {
-            queuedPrefillTokens: columns.queuedPrefillTokens[row]!,
-            decodesRunning: columns.decodesRunning[row]!,
-            decodeContextTokens: columns.decodeContextTokens[row]!,
-            inflightRequests: columns.inflightRequests[row]!,
-          };
-    const booking = this.ledger.book(row, {
-      promptTokens: query.promptTokens,
-      uncachedTokens: Math.max(0, query.promptTokens - cachedTokens),
-      expectedOutputTokens: query.expectedOutputTokens,
-    });
+    return {
+      row,
+      cachedTokens,
+      promptTokens,
+      uncachedTokens: Math.max(0, promptTokens - cachedTokens),
+      expectedOutputTokens,
+      load:
+        this.learned === null
+          ? null
+          : {
+              queuedPrefillTokens: columns.queuedPrefillTokens[row]!,
+              decodesRunning: columns.decodesRunning[row]!,
+              decodeContextTokens: columns.decodeContextTokens[row]!,
+              inflightRequests: columns.inflightRequests[row]!,
+            },
+      room: this.gate?.roomOf(row, columns, this.terms) ?? null,
+    };
+  }
+
+  /** Counts the request on the worker of its plan. */
+  book(plan: TwinPlan): Booking {
+    return this.ledger.book(plan.row, plan);
+  }
+
+  /** Books the request and sets `flight.dispatch`. */
+  send(flight: Flight, plan: TwinPlan, nowMs: number): void {
+    const { row, cachedTokens, load } = plan;
+    const booked = this.book(plan);
+    const booking = this.gate?.metered(flight, row, booked) ?? booked;
     const speculation = this.prefix?.speculate(row, flight.text, nowMs) ?? null;
     flight.dispatch = { row, atMs: nowMs, cachedTokens, booking, speculation, load };
   }
@@ -118,6 +187,7 @@ export class TwinRouter implements EventReader {
     const { row, atMs, cachedTokens, booking, speculation, load } = flight.dispatch!;
     const { outputTokens } = flight.request;
     booking.release();
+    this.gate?.ended(flight, nowMs);
     this.outputTokens.add(outputTokens);
     if (load !== null) {
       this.learned?.observe(row, {
@@ -142,6 +212,7 @@ export class TwinRouter implements EventReader {
   failed(flight: Flight, nowMs: number): void {
     const { booking, speculation } = flight.dispatch!;
     booking.release();
+    this.gate?.ended(flight, nowMs);
     if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
   }
 
@@ -161,11 +232,13 @@ export class TwinRouter implements EventReader {
   scraped(row: number, signals: ScrapedSignals, nowMs: number): void {
     this.table.recordScrape(row, signals, nowMs);
     this.table.setUp(row, true);
+    this.gate?.looked(row, nowMs);
   }
 
   /** The engine is gone: nothing is sent there until it answers again. */
   markDown(row: number): void {
     this.table.setUp(row, false);
+    this.gate?.freed(row);
   }
 
   setStep(row: number, step: StepParameters): void {
