@@ -1,6 +1,6 @@
 /**
  * Time of one decision given its predictions: `choose` of every policy, and the booking that follows, over 4, 100 and
- * 1,000 workers that are loaded differently. Filling the predictions is measured by `libs/latency-model/src/predict.bench.ts`;
+ * 1,000 workers that are loaded differently; and of two shadow policies beside it. Filling the predictions is measured by `libs/latency-model/src/predict.bench.ts`;
  * a decision of the router is the sum of both and the prefix match.
  *
  *   node --conditions=@sluice/source libs/routing/src/routing.bench.ts [--smoke]
@@ -12,7 +12,11 @@ import { createPolicy } from './create-policy.ts';
 import { createDecisionTerms } from './decision-terms.ts';
 import { createLedger } from './ledger.ts';
 import { POLICY_IDS } from './policy-id.ts';
+import { ShadowPolicies } from './shadow.ts';
 import { pool, predictAll, QUERY } from './testing/pool.ts';
+
+/** Asked beside a decision that is sampled. */
+const SHADOWS = ['weighted-3-2-2', 'least-request'];
 
 const smoke = process.argv.includes('--smoke');
 const ROUNDS = smoke ? 5 : 21;
@@ -58,5 +62,11 @@ for (const workers of [4, 100, 1000]) {
     });
     claims.push({ id: `choose-${id}-${workers}`, value: Number(micros.toFixed(3)), unit: 'us' });
   }
+  const shadowed = SHADOWS.map((id) => createPolicy(id)).flatMap((made) =>
+    made.kind === 'policy' ? [made.policy] : [],
+  );
+  const shadows = new ShadowPolicies(shadowed, [seededRng(2), seededRng(3)]);
+  const micros = measure(() => void shadows.consider(table.columns, QUERY, 0));
+  claims.push({ id: `shadows-${SHADOWS.join('+')}-${workers}`, value: Number(micros.toFixed(3)), unit: 'us' });
 }
 console.log(JSON.stringify({ suite: 'routing', node: process.version, claims }, null, 2));
