@@ -14,6 +14,7 @@ const SCENARIOS = [
   ['kill:9', 'killed for 60 s'],
   ['join:12', 'eighth joins'],
   ['unequal:9', 'four half as fast'],
+  ['unequal:10', 'the same, 10 QPS'],
 ] as const;
 /** Where nothing can fail, so that means are finite. */
 const UNBROKEN = SCENARIOS.filter(([id]) => id !== 'kill:9');

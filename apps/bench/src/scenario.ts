@@ -77,8 +77,18 @@ const MEASURED_S = 400;
 const CHANGE_MS = 200_000;
 const RETURN_MS = 260_000;
 
+/** Ends an id whose engines drop what they put out, where vLLM keeps it in the prefix cache. */
+export const OUTPUT_NOT_CACHED = ':output-not-cached';
+
 /** The scenario called `id`; ids are `kind:argument:...`, as the parts of the benchmark spell them. */
 export function scenarioOf(id: string, settings: ScenarioSettings): Scenario {
+  if (!id.endsWith(OUTPUT_NOT_CACHED)) return namedScenario(id, settings);
+  const scenario = namedScenario(id.slice(0, -OUTPUT_NOT_CACHED.length), settings);
+  const engines = scenario.engines.map((setup) => ({ ...setup, profile: { ...setup.profile, cachesOutput: false } }));
+  return { ...scenario, engines };
+}
+
+function namedScenario(id: string, settings: ScenarioSettings): Scenario {
   const [kind, ...args] = id.split(':');
   const { smoke } = settings;
   const schedule = (qps: number, seed: number) => ({

@@ -27,6 +27,7 @@ export class EngineCore<R extends CoreRequest> {
   private readonly profile: EngineProfile;
   private readonly maxBatchTokens: number;
   private readonly maxSeqs: number;
+  private readonly cachesOutput: boolean;
   private readonly jitter: EngineOptions['jitter'];
   private readonly sink: KvSink<R> | null;
   private readonly pool: BlockPool;
@@ -59,6 +60,7 @@ export class EngineCore<R extends CoreRequest> {
     this.blockSize = options.blockSize ?? options.profile.blockSize;
     this.maxBatchTokens = options.maxBatchTokens ?? options.profile.maxBatchTokens;
     this.maxSeqs = options.maxSeqs ?? options.profile.maxSeqs;
+    this.cachesOutput = options.profile.cachesOutput ?? true;
     this.jitter = options.jitter;
     this.sink = sink;
     const blocks = options.kvBlocks ?? Math.floor(options.profile.kvTokens / this.blockSize);
@@ -276,7 +278,10 @@ export class EngineCore<R extends CoreRequest> {
   private announceFullBlocks(sequence: Sequence<R>): void {
     const { pool } = this;
     const first = sequence.announcedBlocks;
-    const end = Math.floor(sequence.computedTokens / this.blockSize);
+    const { computedTokens, promptTokens } = sequence;
+    const announced = this.cachesOutput ? computedTokens : Math.min(computedTokens, promptTokens);
+    const end = Math.floor(announced / this.blockSize);
+    if (end <= first) return;
     const keys = sequence.request.blockKeys(end);
     for (let i = first; i < end; i++) pool.cache(sequence.blocks[i]!, keys[2 * i + 1]!, keys[2 * i]!);
     sequence.announcedBlocks = end;

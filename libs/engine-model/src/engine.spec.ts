@@ -60,6 +60,23 @@ describe('step time', () => {
 });
 
 describe('createEngine', () => {
+  it('keeps what output filled in the prefix cache, unless the profile says otherwise', () => {
+    const turns = [request(0, 1600, 161), request(0, 1600, 1)] as const;
+    // the second prompt goes on with what the first was answered
+    const [first, second] = [
+      turns[0],
+      { ...turns[1], promptTokens: Uint32Array.from({ length: 1776 }, (_, i) => (i < 1600 ? i : 900_000 + i - 1600)) },
+    ];
+    const cached = (cachesOutput: boolean): number => {
+      const engine = createEngine({ profile: { ...profile, cachesOutput } });
+      firstTokens(engine, [first], 0);
+      const made = engine.submit(second, 1e6);
+      engine.step(1e6);
+      return made.kind === 'accepted' ? made.progress.cachedTokens : NaN;
+    };
+    expect([cached(true), cached(false)]).toEqual([1760, 1600]);
+  });
+
   it('makes concurrent prefills contend for the token budget, first come first served', () => {
     const [alone] = firstTokens(createEngine({ profile }), [request(0, 8000, 1)], 0);
     const together = firstTokens(

@@ -15,6 +15,8 @@ export interface EngineProfile {
   readonly maxBatchTokens: number;
   /** Sequences in one step (`max_num_seqs`). */
   readonly maxSeqs: number;
+  /** Whether blocks that output fills are cached like those of prompts; default true, as in vLLM. */
+  readonly cachesOutput?: boolean;
 }
 
 /** vLLM's defaults of an API server on an H100. */
