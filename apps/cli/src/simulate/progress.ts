@@ -24,7 +24,7 @@ export function createProgress(terminal: Terminal, nowMs: () => number): Progres
       const left = share > 0 ? `, ${duration((elapsedMs / share) * (1 - share))} left` : '';
       const percent = `${Math.floor(share * 100)}`.padStart(3);
       const line = `${'█'.repeat(done)}${'░'.repeat(BAR - done)} ${percent} %${left}  ${label}`;
-      terminal.write(`\r\x1b[2K${line.slice(0, (terminal.columns ?? 80) - 1)}`);
+      terminal.write(`\r\x1b[2K${line.slice(0, (terminal.columns || 80) - 1)}`);
     },
     end: () => void terminal.write('\r\x1b[2K'),
   };

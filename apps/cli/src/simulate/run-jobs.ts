@@ -5,8 +5,8 @@ import type { Job } from './run-job.ts';
 import type { WorkerReport } from './run-worker.ts';
 import type { Scenario } from './scenario.ts';
 
-/** Told how many runs' worth of work is done, and which run it is. */
-export type OnProgress = (done: number, job: Job) => void;
+/** Told how many runs' worth of work is done: 2.5 may be two runs and half of a third, or five halves. */
+export type OnProgress = (done: number) => void;
 
 /**
  * Makes every run, `threads` at a time, and returns their outcomes in the order of the jobs. Runs know nothing of each
@@ -20,7 +20,7 @@ export async function runJobs(
 ): Promise<RunOutcome[]> {
   if (threads === 1 || jobs.length === 1) {
     const run = createRunner(scenario);
-    return jobs.map((job, index) => run(job, (share) => onProgress(index + share, job)));
+    return jobs.map((job, index) => run(job, (share) => onProgress(index + share)));
   }
   const pool = new JobPool(scenario, jobs, onProgress);
   await Promise.all(Array.from({ length: Math.min(threads, jobs.length) }, () => pool.work()));
@@ -79,9 +79,6 @@ class JobPool {
 
   private progressed(index: number, share: number): void {
     this.shares[index] = share;
-    this.onProgress(
-      this.shares.reduce((sum, each) => sum + each, 0),
-      this.jobs[index]!,
-    );
+    this.onProgress(this.shares.reduce((sum, each) => sum + each, 0));
   }
 }

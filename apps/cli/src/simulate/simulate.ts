@@ -58,8 +58,8 @@ async function runAll(options: SimulateOptions, scenario: Scenario, err: Termina
   );
   const progress = createProgress(err, () => performance.now());
   try {
-    return await runJobs(scenario, jobs, options.jobs ?? availableParallelism(), (done, { load, policy, seed }) =>
-      progress.update(done / jobs.length, `${policy}, seed ${seed}, ${loadName(options, load)}`),
+    return await runJobs(scenario, jobs, options.jobs ?? availableParallelism(), (done) =>
+      progress.update(done / jobs.length, `${Math.floor(done)} of ${counted(jobs.length, 'run')}`),
     );
   } finally {
     progress.end();
@@ -72,7 +72,8 @@ function textReport(
   outcomes: readonly RunOutcome[],
   { out, colour }: Surroundings,
 ): string {
-  const width = out.columns ?? PLAIN_WIDTH;
+  // Some terminals say 0 for what they do not know.
+  const width = out.columns || PLAIN_WIDTH;
   const loads = loadsOf(options);
   const tables = loads.map((load) => {
     const own = outcomes.filter((outcome) => outcome.load === load);

@@ -69,7 +69,7 @@ function sweepSection(data: ReportData): string {
 function loadSection(data: ReportData, load: number, swept: boolean): string {
   const parts = [
     summaryTables(data, load),
-    `<p class="soft">Green marks the best of a column${data.policies.includes('oracle') ? '; the oracle, which knows what no router can, does not compete' : ''}. Columns explain themselves when pointed at.</p>`,
+    `<p class="soft">Green marks the best mean of a column; where intervals overlap it may be chance.${data.policies.includes('oracle') ? ' The oracle, which knows what no router can, does not compete.' : ''} Columns explain themselves when pointed at.</p>`,
     latencySection(data, load),
     cacheSection(data, load),
     workSection(data, load),

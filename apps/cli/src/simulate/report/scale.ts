@@ -41,7 +41,7 @@ export function linearScale({ min, max, range, format, leastStep = 0, exact = fa
 }
 
 /** Multiples of powers of ten that have ticks; the first of these sets that gives enough of them is taken. */
-const LOG_FACTORS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]] as const;
+const LOG_FACTORS = [[1], [1, 3], [1, 2, 5], [1, 2, 3, 5, 7]] as const;
 const ENOUGH_TICKS = 4;
 
 /** Ticks at powers of ten, on a short axis between them too. `min` and `max` are positive; an empty span becomes [min, 2 min]. */
