@@ -81,5 +81,9 @@ export async function runPart(
   // a short run measures nothing that a claim could be made of
   const claims = smoke ? [] : result.claims;
   const data = { effort, missing, summary: result.data, runs };
-  console.log(JSON.stringify({ suite: 'routing', claims, tables: result.tables, data }));
+  const used = [...new Set(runs.map(({ seed }) => seed))].join(', ');
+  const tables = Object.fromEntries(
+    Object.entries(result.tables).map(([name, table]) => [name, `${table}\n\nSeeds: ${used}.`]),
+  );
+  console.log(JSON.stringify({ suite: 'routing', claims, tables, data }));
 }
