@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
 import fc from 'fast-check';
 import { createEngine } from './engine.ts';
-import type { Engine } from './engine-api.ts';
+import type { Engine, RequestProgress } from './engine-api.ts';
 import { PROFILES } from './profiles.ts';
 import { play, requestsOf, scenario } from './testing/scenario.ts';
 import type { ScenarioRequest, ScenarioSpec } from './testing/scenario.ts';
@@ -152,6 +152,58 @@ describe('an engine under pressure', () => {
       }),
       { ...RUNS, numRuns: 40 },
     );
+  });
+
+  it('computes each token once but for those found and those preempted, and starts requests in their order', () => {
+    fc.assert(
+      fc.property(scenario, (spec) => {
+        const engine = engineOf({ ...spec, kvBlocks: 2000 });
+        const requests = requestsOf(spec).map((request) => ({ ...request, abortAfter: null }));
+        const progress: RequestProgress[] = [];
+        const submit = engine.submit.bind(engine);
+        engine.submit = (request, nowMs) => {
+          const submission = submit(request, nowMs);
+          if (submission.kind === 'accepted') progress.push(submission.progress);
+          return submission;
+        };
+        let computed = 0;
+        play(engine, requests, ({ batchTokens }) => (computed += batchTokens));
+        expect(engine.stats().preemptions).toBe(0);
+        // the last output token of a request is sampled and never computed
+        const expected = progress.map((each) => each.promptTokens - each.cachedTokens + each.outputTokens - 1);
+        expect(computed).toBe(expected.reduce((a, b) => a + b, 0));
+        expect(progress.map(({ outputTokens }) => outputTokens)).toEqual(requests.map(({ outputs }) => outputs.length));
+        const startsMs = progress.map(({ scheduledMs }) => scheduledMs!);
+        expect(startsMs).toEqual([...startsMs].sort((a, b) => a - b));
+      }),
+      RUNS,
+    );
+  });
+
+  it('holds exactly the blocks of what is computed where nothing is shared', () => {
+    let looks = 0;
+    fc.assert(
+      fc.property(scenario, (spec) => {
+        // one step is enough for any prompt, so all that runs is computed but for its last token
+        const engine = engineOf({ ...spec, maxBatchTokens: 1000 });
+        const requests = requestsOf(spec).map((request) => ({ ...request, cacheSalt: `${request.name}` }));
+        play(engine, requests, () => {
+          const { usedBlocks, runningRequests, preemptions } = engine.stats();
+          const open = requests.filter(({ outputs, finished }) => outputs.length > 0 && finished === null);
+          const blocks = open.map(({ promptTokens, outputs }) =>
+            Math.ceil((promptTokens.length + outputs.length - 1) / spec.blockSize),
+          );
+          const most = blocks.reduce((a, b) => a + b, 0);
+          // one that was preempted waits, and one that ended in this step still holds its own
+          if (preemptions > 0 || runningRequests !== open.length) return;
+          expect(usedBlocks).toBe(most);
+          looks++;
+        });
+        expect(engine.stats().usedBlocks).toBe(0);
+      }),
+      RUNS,
+    );
+    expect(looks).toBeGreaterThan(1000);
   });
 
   it('reaches preemption and eviction in these scenarios', () => {
