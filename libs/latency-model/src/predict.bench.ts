@@ -54,6 +54,7 @@ function candidates(size: number): Candidates {
     expectedGrowthTokens: zeros(),
     siblingRequests: zeros(),
     siblingQueuedPrefillTokens: zeros(),
+    prefilledTokens: zeros(),
     step: Array.from({ length: size }, () => ({ ...PRIORS['qwen3-32b-tp2-h100'] })),
     cachedTokens: column(size, () => Math.floor(rng() * 3000)),
     predictedTtftMs: zeros(),

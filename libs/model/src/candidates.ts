@@ -23,13 +23,21 @@ export interface FleetColumns {
 
   // the ledger: what this router and its siblings have in flight there, in sum
   readonly inflightRequests: Float64Array;
-  /** Uncached prompt tokens sent and not yet prefilled. */
+  /** Uncached prompt tokens sent and not yet prefilled, as far as can be told: {@link prefilledTokens} are not in it. */
   readonly queuedPrefillTokens: Float64Array;
+  /**
+   * Of the requests without a first token, the uncached tokens that are predicted to be prefilled by now, whole. With
+   * `queuedPrefillTokens` they are all that was sent and has not been answered yet.
+   */
+  readonly prefilledTokens: Float64Array;
   /** Requests past their first token. */
   readonly decodesRunning: Float64Array;
   /** Context (prompt and output so far) held by the decodes running. */
   readonly decodeContextTokens: Float64Array;
-  /** KV that the decodes running took for themselves: uncached prompt and output so far. A shared prefix is not in it. */
+  /**
+   * KV that the decodes running took for themselves (uncached prompt and output so far), and `prefilledTokens`. A shared
+   * prefix is not in it.
+   */
   readonly heldKvTokens: Float64Array;
   /** `heldKvTokens` when the scraped columns were read: what happened since is the difference. */
   readonly heldKvTokensAtScrape: Float64Array;
@@ -37,7 +45,7 @@ export interface FleetColumns {
   readonly expectedGrowthTokens: Float64Array;
   /** Of `inflightRequests`, those of sibling routers. */
   readonly siblingRequests: Float64Array;
-  /** Of `queuedPrefillTokens`, those of sibling routers. */
+  /** What sibling routers have booked of `queuedPrefillTokens` and `prefilledTokens`. */
   readonly siblingQueuedPrefillTokens: Float64Array;
 
   /** Step-model parameters in force for the worker's variant, worker bias applied. */

@@ -1,4 +1,5 @@
 import type { Candidates, InFlight, Signal, StepParameters, WorkerId } from '@sluice/model';
+import { PrefillQueue } from './prefill-queue.ts';
 
 /** One reading of an engine's own signals. */
 export interface ScrapedSignals {
@@ -19,6 +20,7 @@ const COLUMNS = [
   'signalAgeMs',
   'inflightRequests',
   'queuedPrefillTokens',
+  'prefilledTokens',
   'decodesRunning',
   'decodeContextTokens',
   'heldKvTokens',
@@ -55,6 +57,10 @@ export interface WorkerSlot {
   readonly id: WorkerId;
   /** This router's own requests. */
   readonly inFlight: Counts;
+  /** Of those, the ones sent and without a first token. */
+  readonly queue: PrefillQueue;
+  /** What the head of the queue had done when the table was last aged. */
+  prefilledTokens: number;
   /** Sum over the sibling routers. */
   readonly siblings: Counts;
   /** Siblings that have something in flight here. */
@@ -72,6 +78,7 @@ export class FleetTable {
   private readonly slots = new Map<WorkerId, WorkerSlot>();
   private readonly bySlot: WorkerSlot[] = [];
   private scrapedAtMs: Float64Array;
+  private lastMs = -Infinity;
   private ownListener: ((slot: WorkerSlot) => void) | null = null;
 
   constructor(capacity: number) {
@@ -79,6 +86,11 @@ export class FleetTable {
     this.mutable = createArrays(length);
     this.columns = this.mutable;
     this.scrapedAtMs = new Float64Array(length);
+  }
+
+  /** The latest time that the table was told. */
+  get nowMs(): number {
+    return this.lastMs;
   }
 
   /** Row of a worker, or -1. */
@@ -142,6 +154,9 @@ export class FleetTable {
   /** Enters a reading taken at `nowMs`. */
   recordScrape(row: number, signals: ScrapedSignals, nowMs: number): void {
     const { mutable } = this;
+    this.told(nowMs);
+    // What is prefilled by now is in the reading.
+    this.progress(row);
     mutable.waitingRequests[row] = signals.waitingRequests;
     mutable.runningRequests[row] = signals.runningRequests;
     mutable.kvUsage[row] = signals.kvUsage;
@@ -151,10 +166,19 @@ export class FleetTable {
     this.scrapedAtMs[row] = nowMs;
   }
 
-  /** Brings `signalAgeMs` up to date; called before a decision. */
+  /** Brings what changes by itself up to date, `signalAgeMs` and the progress of prefills; called before a decision. */
   ageSignals(nowMs: number): void {
     const { signalAgeMs, size } = this.mutable;
-    for (let row = 0; row < size; row++) signalAgeMs[row] = nowMs - this.scrapedAtMs[row]!;
+    this.told(nowMs);
+    for (let row = 0; row < size; row++) {
+      signalAgeMs[row] = nowMs - this.scrapedAtMs[row]!;
+      if (!this.bySlot[row]!.queue.isEmpty) this.progress(row);
+    }
+  }
+
+  /** For the ledger: events happen at this time, which does not run backwards. */
+  told(nowMs: number): void {
+    if (nowMs > this.lastMs) this.lastMs = nowMs;
   }
 
   /** For the ledger: the slot of the worker in `row`. */
@@ -192,6 +216,7 @@ export class FleetTable {
    */
   replaceSiblingShare(slot: WorkerSlot, before: InFlight | null, after: InFlight | null, isOld: boolean): void {
     const { siblings, row } = slot;
+    if ((after?.decodes ?? 0) > (before?.decodes ?? 0)) slot.queue.cleared(this.lastMs);
     for (const name of COUNTS) siblings[name] += (after?.[name] ?? 0) - (before?.[name] ?? 0);
     slot.siblingShares += (after === null ? 0 : 1) - (before === null ? 0 : 1);
     if (row >= 0 && isOld) {
@@ -201,22 +226,51 @@ export class FleetTable {
     if (row < 0) this.forgetIfIdle(slot);
   }
 
+  /**
+   * Moves what the worker is predicted to have prefilled from the queued to the held tokens. Whose request is at the head
+   * is not known where siblings have some too: it is taken for ours as often as our share of the tokens says.
+   */
+  private progress(row: number): void {
+    const { step, decodesRunning, decodeContextTokens } = this.mutable;
+    const slot = this.bySlot[row]!;
+    const own = slot.inFlight.queuedPrefillTokens;
+    const others = slot.siblings.queuedPrefillTokens;
+    const done = slot.queue.doneTokens(this.lastMs, step[row]!, decodesRunning[row]!, decodeContextTokens[row]!);
+    slot.prefilledTokens = Math.floor(others > 0 ? (done * own) / (own + others) : done);
+    this.writePrefill(slot);
+  }
+
   /** Copies a slot's counts to its row. */
-  private write({ row, inFlight: own, siblings }: WorkerSlot): void {
+  private write(slot: WorkerSlot): void {
+    const { row, inFlight: own, siblings } = slot;
     if (row < 0) return;
     const { mutable } = this;
     mutable.inflightRequests[row] = own.requests + siblings.requests;
-    mutable.queuedPrefillTokens[row] = own.queuedPrefillTokens + siblings.queuedPrefillTokens;
     mutable.decodesRunning[row] = own.decodes + siblings.decodes;
     mutable.decodeContextTokens[row] = own.decodeContextTokens + siblings.decodeContextTokens;
-    mutable.heldKvTokens[row] = own.heldKvTokens + siblings.heldKvTokens;
     mutable.expectedGrowthTokens[row] = own.growthTokens + siblings.growthTokens;
     mutable.siblingRequests[row] = siblings.requests;
     mutable.siblingQueuedPrefillTokens[row] = siblings.queuedPrefillTokens;
+    this.writePrefill(slot);
+  }
+
+  private writePrefill({ row, inFlight: own, siblings, prefilledTokens }: WorkerSlot): void {
+    const { mutable } = this;
+    mutable.prefilledTokens[row] = prefilledTokens;
+    mutable.queuedPrefillTokens[row] = own.queuedPrefillTokens + siblings.queuedPrefillTokens - prefilledTokens;
+    mutable.heldKvTokens[row] = own.heldKvTokens + siblings.heldKvTokens + prefilledTokens;
   }
 
   private newSlot(id: WorkerId): WorkerSlot {
-    const slot = { row: -1, id, inFlight: nothing(), siblings: nothing(), siblingShares: 0 };
+    const slot = {
+      row: -1,
+      id,
+      inFlight: nothing(),
+      queue: new PrefillQueue(),
+      prefilledTokens: 0,
+      siblings: nothing(),
+      siblingShares: 0,
+    };
     this.slots.set(id, slot);
     return slot;
   }
@@ -262,6 +316,7 @@ function createArrays(length: number): MutableCandidates {
     signalAgeMs: column(),
     inflightRequests: column(),
     queuedPrefillTokens: column(),
+    prefilledTokens: column(),
     decodesRunning: column(),
     decodeContextTokens: column(),
     heldKvTokens: column(),

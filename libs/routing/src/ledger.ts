@@ -1,4 +1,5 @@
 import type { FleetTable, WorkerSlot } from './fleet-table.ts';
+import type { QueuedPrefill } from './prefill-queue.ts';
 
 /** What a request is expected to do on the worker it goes to. Fractions are rounded: the ledger counts whole tokens. */
 export interface BookedRequest {
@@ -8,19 +9,23 @@ export interface BookedRequest {
   readonly expectedOutputTokens: number;
 }
 
-/** One request in flight. Every call may come late, twice or after {@link release}: it then does nothing. */
+/**
+ * One request in flight. Every call may come late, twice or after {@link release}: it then does nothing. `nowMs` is by
+ * the clock of the table; without it, the latest time that the table was told.
+ */
 export interface Booking {
   /** Prefill is over: the request leaves the queue and decodes. */
-  firstToken(): void;
+  firstToken(nowMs?: number): void;
   /** `count` more output tokens, after the first. Before {@link firstToken} it stands for that one too. */
   tokens(count: number): void;
   /** The request ended, in whatever way. */
-  release(): void;
+  release(nowMs?: number): void;
 }
 
 /**
  * What this router has in flight on each worker of a pool. Writes the ledger columns of its table, O(1) per event.
- * A request's uncached tokens count as queued until its first token, then as held memory with its output.
+ * A request's uncached tokens count as queued until they are predicted to be prefilled, all at the first token at the
+ * latest, then as held memory with its output.
  */
 export class Ledger {
   private readonly table: FleetTable;
@@ -29,9 +34,14 @@ export class Ledger {
     this.table = table;
   }
 
-  /** Books `request` on the worker in `row`; must happen before the next decision. */
+  /** Books `request`, sent to the worker in `row` at the time of the decision; must happen before the next one. */
   book(row: number, request: BookedRequest): Booking {
-    return new LedgerBooking(this.table, this.table.slot(row), request);
+    return new LedgerBooking(this.table, this.table.slot(row), request, true);
+  }
+
+  /** Books `request`, kept for the worker in `row` and not sent: it counts there, but nothing of it is under way. */
+  hold(row: number, request: BookedRequest): Booking {
+    return new LedgerBooking(this.table, this.table.slot(row), request, false);
   }
 }
 
@@ -40,30 +50,38 @@ export const createLedger = (table: FleetTable): Ledger => new Ledger(table);
 
 const whole = (tokens: number): number => (tokens > 0 && tokens < Infinity ? Math.round(tokens) : 0);
 
-class LedgerBooking implements Booking {
+class LedgerBooking implements Booking, QueuedPrefill {
+  readonly promptTokens: number;
+  readonly uncachedTokens: number;
+  readonly sentAtMs: number;
+  before: QueuedPrefill | null = null;
+  after: QueuedPrefill | null = null;
   private readonly table: FleetTable;
   private readonly slot: WorkerSlot;
-  private readonly promptTokens: number;
-  private readonly uncachedTokens: number;
+  private readonly sent: boolean;
   private outputTokens = 0;
   private growthTokens: number;
   private state: 'queued' | 'decoding' | 'released' = 'queued';
 
-  constructor(table: FleetTable, slot: WorkerSlot, request: BookedRequest) {
+  constructor(table: FleetTable, slot: WorkerSlot, request: BookedRequest, sent: boolean) {
     this.table = table;
     this.slot = slot;
+    this.sent = sent;
+    this.sentAtMs = table.nowMs;
     this.promptTokens = whole(request.promptTokens);
     this.uncachedTokens = Math.min(whole(request.uncachedTokens), this.promptTokens);
     this.growthTokens = whole(request.expectedOutputTokens);
     const { inFlight } = slot;
+    if (sent) slot.queue.append(this);
     inFlight.requests += 1;
     inFlight.queuedPrefillTokens += this.uncachedTokens;
     inFlight.growthTokens += this.growthTokens;
     table.mirror(slot);
   }
 
-  firstToken(): void {
+  firstToken(nowMs = this.table.nowMs): void {
     if (this.state !== 'queued') return;
+    this.table.told(nowMs);
     this.startDecoding();
     this.grow(1);
     this.table.mirror(this.slot);
@@ -76,10 +94,12 @@ class LedgerBooking implements Booking {
     this.table.mirror(this.slot);
   }
 
-  release(): void {
+  release(nowMs = this.table.nowMs): void {
     if (this.state === 'released') return;
+    this.table.told(nowMs);
     const { inFlight } = this.slot;
     if (this.state === 'queued') {
+      this.leaveQueue(false);
       inFlight.queuedPrefillTokens -= this.uncachedTokens;
     } else {
       inFlight.decodes -= 1;
@@ -94,11 +114,22 @@ class LedgerBooking implements Booking {
 
   private startDecoding(): void {
     const { inFlight } = this.slot;
+    this.leaveQueue(true);
     inFlight.queuedPrefillTokens -= this.uncachedTokens;
     inFlight.decodes += 1;
     inFlight.decodeContextTokens += this.promptTokens;
     inFlight.heldKvTokens += this.uncachedTokens;
     this.state = 'decoding';
+  }
+
+  /** @param done its prompt is computed, not given up */
+  private leaveQueue(done: boolean): void {
+    if (!this.sent) return;
+    const { slot, table } = this;
+    const wasHead = slot.queue.remove(this);
+    if (!done && !wasHead) return;
+    slot.queue.cleared(table.nowMs);
+    slot.prefilledTokens = 0;
   }
 
   private grow(count: number): void {

@@ -63,7 +63,7 @@ export class TwinGate implements FlowHost<Flight> {
         this.sender.turnedAway(flight, true, nowMs);
         return 'held';
       case 'held':
-        this.waiting.set(flight, { plan, booking: this.router.book(plan) });
+        this.waiting.set(flight, { plan, booking: this.router.hold(plan) });
         for (const { ticket } of offered.displaced) this.leave(ticket.ref);
         return 'held';
     }
@@ -101,8 +101,8 @@ export class TwinGate implements FlowHost<Flight> {
   /** The booking of a request that is sent, which tells the flow control of its tokens too. */
   metered({ ticket }: Flight, row: number, booking: Booking): Booking {
     return {
-      firstToken: () => {
-        booking.firstToken();
+      firstToken: (nowMs) => {
+        booking.firstToken(nowMs);
         this.flow.wrote(ticket!, 1);
         this.freed(row);
       },
@@ -110,7 +110,7 @@ export class TwinGate implements FlowHost<Flight> {
         booking.tokens(count);
         this.flow.wrote(ticket!, count);
       },
-      release: () => booking.release(),
+      release: (nowMs) => booking.release(nowMs),
     };
   }
 
@@ -156,7 +156,7 @@ export class TwinGate implements FlowHost<Flight> {
 
   hold({ ref: flight }: Ticket<Flight>): void {
     const held = this.waiting.get(flight)!;
-    held.booking = this.router.book(held.plan);
+    held.booking = this.router.hold(held.plan);
   }
 
   dispatch({ ref: flight }: Ticket<Flight>): void {

@@ -168,15 +168,15 @@ export class TwinRouter implements EventReader {
     };
   }
 
-  /** Counts the request on the worker of its plan. */
-  book(plan: TwinPlan): Booking {
-    return this.ledger.book(plan.row, plan);
+  /** Counts the request, which is not sent yet, on the worker of its plan. */
+  hold(plan: TwinPlan): Booking {
+    return this.ledger.hold(plan.row, plan);
   }
 
   /** Books the request and sets `flight.dispatch`. */
   send(flight: Flight, plan: TwinPlan, nowMs: number): void {
     const { row, cachedTokens, load } = plan;
-    const booked = this.book(plan);
+    const booked = this.ledger.book(row, plan);
     const booking = this.gate?.metered(flight, row, booked) ?? booked;
     const speculation = this.prefix?.speculate(row, flight.text, nowMs) ?? null;
     flight.dispatch = { row, atMs: nowMs, cachedTokens, booking, speculation, load };
@@ -186,7 +186,7 @@ export class TwinRouter implements EventReader {
   completed(flight: Flight, nowMs: number): void {
     const { row, atMs, cachedTokens, booking, speculation, load } = flight.dispatch!;
     const { outputTokens } = flight.request;
-    booking.release();
+    booking.release(nowMs);
     this.gate?.ended(flight, nowMs);
     this.outputTokens.add(outputTokens);
     if (load !== null) {
@@ -211,7 +211,7 @@ export class TwinRouter implements EventReader {
   /** The attempt failed: the engine refused the request, is gone, or died with it. */
   failed(flight: Flight, nowMs: number): void {
     const { booking, speculation } = flight.dispatch!;
-    booking.release();
+    booking.release(nowMs);
     this.gate?.ended(flight, nowMs);
     if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
   }

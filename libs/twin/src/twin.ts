@@ -124,7 +124,7 @@ class Twin implements ReplicaListener, FlightSender {
     if (decoding === null) {
       flight.firstTokenMs = nowMs;
       flight.decoding = flight.dispatch!.booking;
-      flight.decoding.firstToken();
+      flight.decoding.firstToken(nowMs);
     } else {
       decoding.tokens(1);
     }

@@ -15,6 +15,7 @@ const SHOWN = [
   'kvCapacityTokens',
   'inflightRequests',
   'queuedPrefillTokens',
+  'prefilledTokens',
   'decodesRunning',
   'decodeContextTokens',
   'heldKvTokens',

@@ -14,6 +14,7 @@ export const FILLED_SIGNALS: readonly Signal[] = [
   // ledger
   'inflightRequests',
   'queuedPrefillTokens',
+  'prefilledTokens',
   'decodesRunning',
   'decodeContextTokens',
   'heldKvTokens',

@@ -62,13 +62,18 @@ export class FlowGate implements FlowHost<Turn> {
         this.#options.metrics.waited(pool, ticket, 0);
         return plan;
       case 'held':
-        turn.booking = pool.ledger.book(plan.row, plan);
+        turn.booking = pool.ledger.hold(plan.row, plan);
         turn.heldAtMs = performance.now();
         this.#waiting.add(turn);
         for (const victim of offered.displaced) this.#turnAway(victim);
         this.#expiry ??= setInterval(() => this.#expire(), EXPIRY_MS);
         return null;
     }
+  }
+
+  /** By the clock of every table. */
+  now(): number {
+    return this.#options.now();
   }
 
   /** Something of the turn's worker came free. */
@@ -121,7 +126,7 @@ export class FlowGate implements FlowHost<Turn> {
   }
 
   hold({ ref: turn }: Ticket<Turn>): void {
-    turn.booking = turn.pool.ledger.book(turn.plan!.row, turn.plan!);
+    turn.booking = turn.pool.ledger.hold(turn.plan!.row, turn.plan!);
   }
 
   dispatch(ticket: Ticket<Turn>): void {

@@ -82,7 +82,7 @@ export class Turn implements Waiting {
   }
 
   firstToken(): void {
-    this.booking!.firstToken();
+    this.booking!.firstToken(this.#gate.now());
     this.pool.flow.wrote(this.ticket, 1);
     this.#gate.freed(this);
   }
@@ -94,7 +94,7 @@ export class Turn implements Waiting {
 
   /** The attempt has ended. */
   end(outcome: ForwardOutcome, { usage }: Forwarding['tap']): void {
-    this.booking!.release();
+    this.booking!.release(this.#gate.now());
     this.#gate.ended(this, servedBy(outcome, usage, this.plan!));
   }
 

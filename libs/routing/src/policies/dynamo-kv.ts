@@ -16,7 +16,12 @@ export interface DynamoKvOptions {
 export const DYNAMO_KV_DEFAULTS: DynamoKvOptions = { overlapWeight: 1, temperature: 0, blockTokens: 16 };
 
 const TERMS = ['prefillBlocks', 'activeBlocks'] as const;
-const NEEDS = ['cachedTokens', 'queuedPrefillTokens', 'heldKvTokens'] as const satisfies readonly Signal[];
+const NEEDS = [
+  'cachedTokens',
+  'queuedPrefillTokens',
+  'prefilledTokens',
+  'heldKvTokens',
+] as const satisfies readonly Signal[];
 
 /**
  * The cost of NVIDIA Dynamo's KV router, in blocks: `overlapWeight x (prefill tokens in flight + own uncached) / block +
@@ -28,14 +33,15 @@ export function dynamoKv(options: Partial<DynamoKvOptions> = {}): Policy {
     id: 'dynamo-kv',
     needs: NEEDS,
     choose(candidates, query, rng, out) {
-      const { size, up, queuedPrefillTokens, heldKvTokens } = candidates;
+      const { size, up, queuedPrefillTokens, prefilledTokens, heldKvTokens } = candidates;
       out.layout('dynamo-kv', 'blocks', TERMS, size);
       const { cost } = out;
       const [prefill, active] = out.values as [Float64Array, Float64Array];
       for (let row = 0; row < size; row++) {
-        const queued = queuedPrefillTokens[row]!;
+        // A prompt counts whole until its first token, as it does there.
+        const queued = queuedPrefillTokens[row]! + prefilledTokens[row]!;
         prefill[row] = (overlapWeight * (queued + uncachedTokens(candidates, row, query))) / blockTokens;
-        active[row] = (queued + heldKvTokens[row]!) / blockTokens;
+        active[row] = (queuedPrefillTokens[row]! + heldKvTokens[row]!) / blockTokens;
         cost[row] = up[row] === 1 ? prefill[row]! + active[row]! : Infinity;
       }
       const row = temperature > 0 ? drawSoftmax(cost, size, temperature, rng) : cheapest(cost, size, rng);

@@ -15,7 +15,7 @@ export interface StickyOptions {
 export const STICKY_DEFAULTS: StickyOptions = { affinityThreshold: 0.8, maxTtftPenaltyMs: 18_000 };
 
 const TERMS = ['queuedPrefillTokens', 'uncachedTokens', 'sticky', 'prefillWaitMs'] as const;
-const NEEDS = ['cachedTokens', 'queuedPrefillTokens', 'step'] as const satisfies readonly Signal[];
+const NEEDS = ['cachedTokens', 'queuedPrefillTokens', 'prefilledTokens', 'step'] as const satisfies readonly Signal[];
 /** Where throughput peaks: vLLM's default token budget of a step. */
 const PEAK_CHUNK_TOKENS = 8192;
 /** `queueThresholdTokens` of the scorer: loads above it all score 0. */
@@ -52,11 +52,11 @@ export function stickyUntilSaturated(options: Partial<StickyOptions> = {}): Poli
 }
 
 function writeTerms(candidates: Candidates, query: RouteQuery, affinityThreshold: number, out: DecisionTerms): void {
-  const { size, queuedPrefillTokens, cachedTokens, step } = candidates;
+  const { size, queuedPrefillTokens, prefilledTokens, cachedTokens, step } = candidates;
   out.layout('sticky-until-saturated', 'tokens', TERMS, size);
   const [queued, uncached, sticky, wait] = out.values as [Float64Array, Float64Array, Float64Array, Float64Array];
   for (let row = 0; row < size; row++) {
-    queued[row] = queuedPrefillTokens[row]!;
+    queued[row] = queuedPrefillTokens[row]! + prefilledTokens[row]!;
     uncached[row] = uncachedTokens(candidates, row, query);
     sticky[row] = cachedTokens[row]! >= affinityThreshold * query.promptTokens ? 1 : 0;
     wait[row] = queued[row]! / peakPrefillTokensPerMs(step[row]!);

@@ -4,7 +4,12 @@ import type { Choice, Policy } from '../policy.ts';
 import { cheapest, noWorker } from './pick.ts';
 
 const TERMS = ['queuedPrefillTokens', 'uncachedTokens'] as const;
-const NEEDS = ['queuedPrefillTokens', 'inflightRequests', 'cachedTokens'] as const satisfies readonly Signal[];
+const NEEDS = [
+  'queuedPrefillTokens',
+  'prefilledTokens',
+  'inflightRequests',
+  'cachedTokens',
+] as const satisfies readonly Signal[];
 
 /** Least work: fewest uncached prompt tokens in flight, this request's included; ties to the fewest requests in flight. */
 export function tokenLoad(): Policy {
@@ -24,10 +29,10 @@ export function chooseByTokenLoad(
 ): Choice {
   out.layout('token-load', 'tokens', TERMS, candidates.size);
   const { cost, values } = out;
-  const { size, up, queuedPrefillTokens, inflightRequests } = candidates;
+  const { size, up, queuedPrefillTokens, prefilledTokens, inflightRequests } = candidates;
   const [queued, uncached] = values as [Float64Array, Float64Array];
   for (let row = 0; row < size; row++) {
-    queued[row] = queuedPrefillTokens[row]!;
+    queued[row] = queuedPrefillTokens[row]! + prefilledTokens[row]!;
     uncached[row] = uncachedTokens(candidates, row, query);
     // Requests decide between equal token counts: below 1e-6 of a token, they never outweigh one.
     cost[row] = up[row] === 1 ? queued[row]! + uncached[row]! + inflightRequests[row]! * 1e-6 : Infinity;
