@@ -98,7 +98,7 @@ function latencySection(data: ReportData, load: number): string {
 const cacheSection = (data: ReportData, load: number): string =>
   `<h3>Prefix caches</h3><div class="grid-2">${[
     figure('Cached prompt tokens', shareBars(data, load, 'cached', '% of all prompt tokens')),
-    figure('Captured reuse', shareBars(data, load, 'captured', '% of what one cache with all memory would have found')),
+    figure('Captured reuse', shareBars(data, load, 'captured', '% of what one large cache would have found')),
   ].join('')}</div>`;
 
 function workSection(data: ReportData, load: number): string {
