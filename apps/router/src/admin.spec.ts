@@ -104,6 +104,52 @@ describe('admin API', () => {
     expect((await get('/policy')).body).toMatchObject({ policy: 'round-robin' });
   });
 
+  it('asks shadow policies about live decisions, and says what came of it', async () => {
+    const put = (body: object) => send(running.url, { method: 'PUT', path: '/shadow', headers: json, body });
+    expect((await get('/shadow')).body).toMatchObject({ policies: [], sample: 0.1, pools: [] });
+    expect((await put({ policies: ['random', 'round-robin'], sample: 1 })).status).toBe(200);
+    await send(dataPlane, { body: chat('x', { stream: true }) });
+    const regret = { ttftRegretMs: 0, e2eRegretMs: 0 };
+    expect((await get('/decisions?limit=1')).body).toMatchObject({
+      decisions: [
+        {
+          shadows: [
+            { policy: 'random', worker: 'a', agrees: true, ttftMs: expect.any(Number), ...regret },
+            { policy: 'round-robin', worker: 'a', agrees: true, e2eMs: expect.any(Number), ...regret },
+          ],
+          outcome: { heldMs: expect.any(Number), ttftErrorMs: expect.any(Number), ttftRegretMs: expect.any(Number) },
+        },
+      ],
+    });
+    const counted = { decisions: 1, agreed: 1, agreement: 1, compared: 1, meanTtftRegretMs: 0, meanE2eRegretMs: 0 };
+    expect((await get('/shadow')).body).toMatchObject({
+      policies: ['random', 'round-robin'],
+      sample: 1,
+      pools: [
+        {
+          pool: 'tiny',
+          against: 'expected-latency',
+          shadows: [
+            { policy: 'random', ...counted },
+            { policy: 'round-robin', ...counted },
+          ],
+        },
+      ],
+    });
+    const { text } = await send(running.url, { method: 'GET', path: '/metrics' });
+    expect(text).toContain('sluice_router_shadow_decisions_total{pool="tiny",policy="random",choice="agree"');
+    expect(text).toMatch(/sluice_router_ttft_error_seconds_count{[^}]*pool="tiny"[^}]*} 1\n/);
+    expect(text).toMatch(/sluice_router_ttft_regret_seconds_count{[^}]*pool="tiny"[^}]*} 1\n/);
+
+    for (const bad of [{ policies: ['nope'] }, { policies: ['p2c', 'p2c'] }, { policies: [], sample: 2 }, {}]) {
+      expect((await put(bad)).status).toBe(400);
+    }
+    expect((await put({ policies: [] })).status).toBe(200);
+    await send(dataPlane, { body: chat('x') });
+    expect((await get('/decisions?limit=1')).body).toMatchObject({ decisions: [{ shadows: [] }] });
+    expect((await get('/shadow')).body).toMatchObject({ policies: [], sample: 1, pools: [] });
+  });
+
   it('shows the configuration without secrets, and the state of the index', async () => {
     const { body } = await get('/config');
     expect(body).toMatchObject({ policy: 'expected-latency', maxBodyBytes: 8 * 1024 * 1024 });
@@ -144,6 +190,7 @@ describe('admin API', () => {
         '/policy',
         '/queues',
         '/render',
+        '/shadow',
         '/siblings',
         '/workers',
       ].sort(),

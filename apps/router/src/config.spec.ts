@@ -11,8 +11,28 @@ describe('parseRouterConfig', () => {
         policy: 'expected-latency',
         maxBodyBytes: 8388608,
         scrapeMs: 500,
+        seed: null,
         host: '127.0.0.1',
       },
+    });
+  });
+
+  it('takes a seed of decisions', () => {
+    const parsed = parseRouterConfig({ SLUICE_FLEET: 'fleet.yaml', ROUTER_SEED: '0' });
+    expect(parsed).toMatchObject({ ok: true, config: { seed: 0 } });
+  });
+
+  it('takes shadow policies, each once', () => {
+    const env = { SLUICE_FLEET: 'fleet.yaml', ROUTER_SHADOW_POLICIES: 'p2c, random' };
+    expect(parseRouterConfig(env)).toMatchObject({
+      ok: true,
+      config: { shadowPolicies: ['p2c', 'random'], shadowSample: 0.1 },
+    });
+    expect(parseRouterConfig({ ...env, ROUTER_SHADOW_POLICIES: 'p2c,p2c', ROUTER_SHADOW_SAMPLE: '2' })).toMatchObject({
+      errors: [
+        expect.stringMatching(/^ROUTER_SHADOW_POLICIES: .*once/),
+        expect.stringMatching(/^ROUTER_SHADOW_SAMPLE/),
+      ],
     });
   });
 

@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { PROFILE_IDS } from '@sluice/latency-model';
 import type { ProfileId } from '@sluice/latency-model';
-import { choiceField, commonFields, integerField, parseConfig, portField } from '@sluice/nest-kit';
+import {
+  choiceField,
+  choicesField,
+  commonFields,
+  integerField,
+  numberField,
+  parseConfig,
+  portField,
+} from '@sluice/nest-kit';
 import type { Environment, ParsedConfig } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import type { PolicyId } from '@sluice/routing';
@@ -20,6 +28,12 @@ export interface RouterConfig {
   readonly redisUrl: string;
   readonly logLevel: z.output<typeof commonFields.SLUICE_LOG_LEVEL>;
   readonly policy: PolicyId;
+  /** Policies that are asked about live decisions and never obeyed. */
+  readonly shadowPolicies: readonly PolicyId[];
+  /** Share of the decisions that they are asked about, 0 to 1. */
+  readonly shadowSample: number;
+  /** Of the policy's randomness: equal seeds and equal situations give equal decisions. Null: it is not repeatable. */
+  readonly seed: number | null;
   /** Latency parameters of variants that nothing has been learned about. */
   readonly profile: ProfileId;
   readonly maxBodyBytes: number;
@@ -58,6 +72,9 @@ const schema = z.object({
   ROUTER_PORT: portField().default(8080),
   ROUTER_ADMIN_PORT: portField().default(8082),
   ROUTER_POLICY: choiceField(POLICY_IDS).default('expected-latency'),
+  ROUTER_SHADOW_POLICIES: choicesField(POLICY_IDS).default([]),
+  ROUTER_SHADOW_SAMPLE: numberField(0, 1).default(0.1),
+  ROUTER_SEED: integerField(0, 2 ** 32 - 1).optional(),
   ROUTER_PROFILE: choiceField(PROFILE_IDS).default('default'),
   ROUTER_MAX_BODY_BYTES: integerField(1024, 1 << 30).default(8 * 1024 * 1024),
   ROUTER_MAX_HELD_BODY_BYTES: integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
@@ -93,6 +110,9 @@ export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> 
       redisUrl: c.SLUICE_REDIS_URL,
       logLevel: c.SLUICE_LOG_LEVEL,
       policy: c.ROUTER_POLICY,
+      shadowPolicies: c.ROUTER_SHADOW_POLICIES,
+      shadowSample: c.ROUTER_SHADOW_SAMPLE,
+      seed: c.ROUTER_SEED ?? null,
       profile: c.ROUTER_PROFILE,
       maxBodyBytes: c.ROUTER_MAX_BODY_BYTES,
       maxHeldBodyBytes: c.ROUTER_MAX_HELD_BODY_BYTES,

@@ -1,4 +1,5 @@
 import type { Metrics } from '@sluice/telemetry';
+import { signedHistogram } from './decision/signed-histogram.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640];
 const TOKEN_SECONDS = [0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6];
@@ -50,6 +51,16 @@ export function createRouterMetrics(metrics: Metrics) {
     help: 'Answers by how the predicted cached tokens compare: equal, within a block, off',
     labels: ['pool', 'agreement'],
   });
+  const ttftError = signedHistogram(metrics, {
+    name: 'router_ttft_error_seconds',
+    help: 'TTFT from the decision less what was predicted for the chosen worker; completed streams',
+    labels: ['pool'],
+  });
+  const ttftRegret = signedHistogram(metrics, {
+    name: 'router_ttft_regret_seconds',
+    help: 'TTFT from the decision less the lowest that was predicted for any worker; completed streams',
+    labels: ['pool'],
+  });
   const children = new Map<string, { inc(): void }>();
 
   return {
@@ -68,6 +79,8 @@ export function createRouterMetrics(metrics: Metrics) {
       ttft: ttft.labels({ model }),
       tpot: tpot.labels({ model }),
       e2e: e2e.labels({ model }),
+      ttftError: ttftError({ pool }),
+      ttftRegret: ttftRegret({ pool }),
       predictedCached: predictedCached.labels({ pool }),
       deliveredCached: deliveredCached.labels({ pool }),
       agreement: {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { WorkerId } from '@sluice/model';
 import { forward, isRetryable } from '@sluice/upstream';
 import { planRequest } from './decision/plan.ts';
-import { failureOf, settle } from './decision/settle.ts';
+import { failureOf, settle, settleUnsent } from './decision/settle.ts';
 import { serviceLevelOf } from './flow/service-level.ts';
 import { shedProblem } from './flow/shed-problem.ts';
 import type { Result } from './metrics.ts';
@@ -55,6 +55,7 @@ export async function routeRequest(router: Router, { api, headers, body, client 
     const offered = planned.kind === 'plan' ? router.flow.offer(turn, planned) : planned;
     if (tried.size === 0) router.metrics.decision.observe((performance.now() - arrivedAtMs) / 1000);
     const plan = offered ?? (await turn.wait());
+    if (plan.kind !== 'plan') settleUnsent(router, turn, plan, arrivedAtMs);
     if (plan.kind === 'left') return { model, code: 499, result: 'client-abort' };
     if (plan.kind === 'shed') return refuse(client, shedProblem(plan), model, 'overload');
     if (plan.kind === 'no-worker') return refuse(client, noEngine(model, plan.reason), model, 'no-worker');

@@ -3,11 +3,14 @@ import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
 import type { Signal } from '@sluice/model';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
+import { seededRng } from '@sluice/numerics';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
 import type { DecisionView } from './decision/decision-log.ts';
 import { planRequest } from './decision/plan.ts';
+import { createShadowMetrics } from './decision/shadow-metrics.ts';
+import { Shadows } from './decision/shadows.ts';
 import { FILLED_SIGNALS } from './fleet/fleet-policy.ts';
 import { FleetView } from './fleet/fleet-view.ts';
 import { FlowGate } from './flow/flow-gate.ts';
@@ -174,12 +177,20 @@ function assemble(
       now,
     }),
     decisions: new DecisionLog(config.decisions, name),
+    shadows: new Shadows({
+      policies: config.shadowPolicies,
+      sample: config.shadowSample,
+      filled,
+      observerOf: createShadowMetrics(context.metrics),
+      // Next to the seed of decisions, so that the two draw different numbers.
+      seed: config.seed === null ? randomBytes(4).readInt32LE() : config.seed + 1,
+    }),
     flow,
     upstream,
     metrics,
     bus,
     logger,
-    rng: Math.random,
+    rng: config.seed === null ? Math.random : seededRng(config.seed),
     now,
   };
   const source =

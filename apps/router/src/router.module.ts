@@ -3,6 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { DecisionsController } from './admin/decisions.controller.ts';
 import { FleetController } from './admin/fleet.controller.ts';
 import { QueuesController } from './admin/queues.controller.ts';
+import { ShadowController } from './admin/shadow.controller.ts';
 import { SiblingsController } from './admin/siblings.controller.ts';
 import { ROUTER } from './admin/token.ts';
 import type { Router } from './router.ts';
@@ -13,7 +14,7 @@ export class RouterModule {
   static of(router: Router): DynamicModule {
     return {
       module: RouterModule,
-      controllers: [FleetController, DecisionsController, SiblingsController, QueuesController],
+      controllers: [FleetController, DecisionsController, SiblingsController, QueuesController, ShadowController],
       providers: [{ provide: ROUTER, useFactory: () => router }],
     };
   }

@@ -4,6 +4,7 @@ import type { Logger } from '@sluice/telemetry';
 import type { UpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import type { DecisionLog } from './decision/decision-log.ts';
+import type { Shadows } from './decision/shadows.ts';
 import type { FleetView } from './fleet/fleet-view.ts';
 import type { FlowGate } from './flow/flow-gate.ts';
 import type { ScrapeLoop } from './fleet/scrape-loop.ts';
@@ -23,6 +24,7 @@ export interface Router {
   readonly latency: LatencyView;
   readonly siblings: SiblingLink;
   readonly decisions: DecisionLog;
+  readonly shadows: Shadows;
   readonly flow: FlowGate;
   readonly upstream: UpstreamPool;
   readonly metrics: RouterMetrics;

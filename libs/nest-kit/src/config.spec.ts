@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   booleanField,
   choiceField,
+  choicesField,
   commonFields,
   ConfigError,
   configOrThrow,
@@ -22,6 +23,7 @@ const schema = z.object({
   ROUTER_SHARE: numberField(0, 1).default(0.5),
   ROUTER_TRACE: booleanField().default(false),
   ROUTER_TAGS: listField().default([]),
+  ROUTER_COLOURS: choicesField(['red', 'blue']).default([]),
   ROUTER_RETRIES: integerField(0, 10).optional(),
   ROUTER_ORIGIN: urlField('http', 'https').optional(),
 });
@@ -46,6 +48,7 @@ describe('parseConfig', () => {
         ROUTER_SHARE: 0.5,
         ROUTER_TRACE: false,
         ROUTER_TAGS: [],
+        ROUTER_COLOURS: [],
       },
     });
     const given = {
@@ -56,6 +59,7 @@ describe('parseConfig', () => {
       ROUTER_SHARE: '0.25',
       ROUTER_TRACE: 'true',
       ROUTER_TAGS: 'a, b,,c',
+      ROUTER_COLOURS: 'blue, red',
       ROUTER_RETRIES: '3',
       ROUTER_ORIGIN: 'https://x',
     };
@@ -68,6 +72,7 @@ describe('parseConfig', () => {
         ROUTER_SHARE: 0.25,
         ROUTER_TRACE: true,
         ROUTER_TAGS: ['a', 'b', 'c'],
+        ROUTER_COLOURS: ['blue', 'red'],
         ROUTER_RETRIES: 3,
         ROUTER_ORIGIN: 'https://x',
       },
@@ -80,6 +85,7 @@ describe('parseConfig', () => {
       ROUTER_POLICY: 'fastest',
       ROUTER_SHARE: 'NaN',
       ROUTER_TRACE: 'yes',
+      ROUTER_COLOURS: 'red,red',
       ROUTER_RETRIES: '11',
       ROUTER_ORIGIN: 'ftp://x',
       ROUTER_PROT: '1',
@@ -87,16 +93,23 @@ describe('parseConfig', () => {
       SLUICE_LOG_LEVEL: 'loud',
     });
     expect(errors.sort()).toEqual([
+      "ROUTER_COLOURS: 'red,red' must name each once",
       "ROUTER_ORIGIN: 'ftp://x' must be a URL like http://host:port or https://host:port",
       "ROUTER_POLICY: 'fastest' must be one of round-robin, expected-latency",
       "ROUTER_PORT: '80a' must be a port from 0 to 65535",
-      'ROUTER_PROT: is unknown; known are ROUTER_PORT, ROUTER_POLICY, ROUTER_SHARE, ROUTER_TRACE, ROUTER_TAGS, ROUTER_RETRIES, ROUTER_ORIGIN',
+      'ROUTER_PROT: is unknown; known are ROUTER_PORT, ROUTER_POLICY, ROUTER_SHARE, ROUTER_TRACE, ROUTER_TAGS, ROUTER_COLOURS, ROUTER_RETRIES, ROUTER_ORIGIN',
       "ROUTER_RETRIES: '11' must be a whole number from 0 to 10",
       "ROUTER_SHARE: 'NaN' must be a number from 0 to 1",
       "ROUTER_TRACE: 'yes' must be true or false",
       'SLUICE_FLEET: is missing',
       "SLUICE_LOG_LEVEL: 'loud' must be one of trace, debug, info, warn, error, fatal, silent",
       "SLUICE_NATS_URL: 'http://x' must be nats://host:port or tls://host:port, several separated by commas",
+    ]);
+  });
+
+  it('says which choices there are', () => {
+    expect(errorsOf({ SLUICE_FLEET: 'f', ROUTER_COLOURS: 'red,green' })).toEqual([
+      "ROUTER_COLOURS: 'red,green' must be of red, blue, separated by commas",
     ]);
   });
 

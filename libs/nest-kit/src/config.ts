@@ -39,6 +39,16 @@ export const choiceField = <const T extends string>(values: readonly T[]): z.Zod
     .refine((text) => (values as readonly string[]).includes(text), `must be one of ${values.join(', ')}`)
     .transform((text) => text as T);
 
+/** Comma-separated, each one of `values` and named once. */
+export const choicesField = <const T extends string>(values: readonly T[]): z.ZodType<T[], string> =>
+  listField()
+    .refine(
+      (items) => items.every((item) => (values as readonly string[]).includes(item)),
+      `must be of ${values.join(', ')}, separated by commas`,
+    )
+    .refine((items) => new Set(items).size === items.length, 'must name each once')
+    .transform((items) => items as T[]);
+
 /** Comma-separated values, blanks around them ignored. */
 export const listField = (): z.ZodType<string[], string> =>
   z.string().transform((text) =>

@@ -2,6 +2,7 @@ export { BusTransport, RespondsTo } from './bus-transport.ts';
 export {
   booleanField,
   choiceField,
+  choicesField,
   commonFields,
   ConfigError,
   configOrThrow,

@@ -16,6 +16,10 @@ const decisionSchema = z.looseObject({
   basis: z.string().describe('The policy that decided: another than asked when that one had to degrade'),
   unit: z.string().describe('Unit of cost and terms'),
   worker: z.string(),
+  tieCost: z.number().nullable().describe('Candidates that cost this or less tied with the cheapest'),
+  retryOf: z.string().nullable().describe('Decision that this one repeats on another worker'),
+  movedFrom: z.string().nullable().describe('Decision by which the request was held for another worker before'),
+  followedBy: z.string().nullable().describe('Decision that repeats this one or moved its request on'),
   candidates: z.array(
     z.looseObject({
       worker: z.string(),
@@ -27,7 +31,16 @@ const decisionSchema = z.looseObject({
       terms: z.record(z.string(), z.number().nullable()),
     }),
   ),
-  outcome: z.looseObject({ result: z.string() }).nullable(),
+  shadows: z
+    .array(z.looseObject({ policy: z.string(), worker: z.string().nullable(), agrees: z.boolean() }))
+    .describe('What shadow policies would have done; empty when they were not asked'),
+  outcome: z
+    .looseObject({
+      result: z.string(),
+      ttftErrorMs: z.number().nullable().describe('TTFT from the decision less what was predicted'),
+      ttftRegretMs: z.number().nullable().describe('The same less the lowest prediction of any worker'),
+    })
+    .nullable(),
 });
 const renderBody = z.looseObject({});
 

@@ -15,6 +15,7 @@ const subject: DecisionSubject = {
   retryOf: null,
   movedFrom: null,
   level: { tenant: 'default', priority: 0, ttftSloMs: 500, tpotSloMs: null, deadlineMs: null },
+  shadows: [],
 };
 const query = { promptTokens: 100, expectedOutputTokens: 20, sessionHash: null };
 
@@ -50,6 +51,7 @@ describe('DecisionLog', () => {
       worker: 'w0',
       promptTokens: 100,
       outcome: null,
+      tieCost: 0,
       candidates: [
         {
           worker: 'w0',
@@ -74,6 +76,9 @@ describe('DecisionLog', () => {
       tpotMs: 2,
       e2eMs: 3,
       queuedMs: 3,
+      heldMs: 1,
+      ttftErrorMs: -2,
+      ttftRegretMs: 4,
     };
     log.settle(id, result);
     expect(log.get(id)!.outcome).toEqual(result);
@@ -100,8 +105,37 @@ describe('DecisionLog', () => {
       tpotMs: null,
       e2eMs: 0,
       queuedMs: 3,
+      heldMs: 1,
+      ttftErrorMs: null,
+      ttftRegretMs: null,
     });
     expect(log.last(10).every(({ outcome }) => outcome === null)).toBe(true);
     for (const id of ['', 'x-', 'x-zz', 'y-2', 'x--1']) expect(log.get(id)).toBeNull();
+  });
+
+  it('ties decisions of one request together, both ways, as long as they are kept', () => {
+    const log = new DecisionLog(3, 'c');
+    const { table, ids, terms } = filled(2);
+    const add = (rest: Partial<DecisionSubject>) =>
+      log.add({ ...subject, ...rest }, query, table.columns, ids, terms, 0, 0);
+    const first = add({});
+    const moved = add({ movedFrom: first });
+    const retry = add({ retryOf: moved });
+    expect([first, moved, retry].map((id) => log.get(id)!.followedBy)).toEqual([moved, retry, null]);
+    const other = add({ retryOf: first });
+    expect(log.get(first)).toBeNull();
+    expect(log.get(other)).toMatchObject({ retryOf: first, followedBy: null });
+    add({ retryOf: first });
+    expect(log.get(other)!.followedBy).toBeNull();
+  });
+
+  it('says which costs tied: those near the least in milliseconds, equal ones otherwise', () => {
+    const log = new DecisionLog(2, 't');
+    const { table, ids, terms } = filled(3);
+    terms.layout('expected-latency', 'ms', [], 3);
+    terms.cost.set([100, 200, Infinity]);
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBeCloseTo(103);
+    terms.cost.fill(Infinity);
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBeNull();
   });
 });

@@ -1,10 +1,13 @@
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
+import { tieBand } from '@sluice/routing';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
+import type { ShadowView } from './shadows.ts';
+import type { TtftMiss } from './ttft-forecast.ts';
 
 /** What came of a decision. */
-export interface DecisionResult {
+export interface DecisionResult extends TtftMiss {
   readonly result: string;
   readonly status: number | null;
   readonly cause: string | null;
@@ -16,6 +19,8 @@ export interface DecisionResult {
   readonly e2eMs: number;
   /** From its arrival to its dispatch: held for its turn, and attempts before this one. */
   readonly queuedMs: number;
+  /** Of that, since this decision. */
+  readonly heldMs: number;
 }
 
 export interface DecisionSubject {
@@ -31,6 +36,8 @@ export interface DecisionSubject {
   /** Decision by which the request was held for another worker before it was moved here, or null. */
   readonly movedFrom: string | null;
   readonly level: ServiceLevel;
+  /** What shadow policies would have done; empty when they were not asked. */
+  readonly shadows: readonly ShadowView[];
 }
 
 const COLUMNS = [
@@ -57,6 +64,10 @@ export interface DecisionView extends DecisionSubject {
   readonly promptTokens: number;
   readonly expectedOutputTokens: number;
   readonly worker: WorkerId;
+  /** Candidates that cost this or less tied with the cheapest; null when none had a cost. */
+  readonly tieCost: number | null;
+  /** Decision that repeats it, or by which the held request was moved on; null when there is none. */
+  readonly followedBy: string | null;
   readonly candidates: readonly Readonly<Record<string, unknown>>[];
   readonly outcome: DecisionResult | null;
 }
@@ -74,6 +85,7 @@ class DecisionRecord {
   names: readonly string[] = [];
   ids: readonly WorkerId[] = [];
   numbers = new Float64Array(0);
+  followedBy: string | null = null;
   result: DecisionResult | null = null;
 }
 
@@ -121,8 +133,13 @@ export class DecisionLog {
     record.unit = terms.unit;
     record.names = terms.names;
     record.ids = ids;
+    record.followedBy = null;
     record.result = null;
-    return this.#id(sequence);
+    const id = this.#id(sequence);
+    const before = subject.movedFrom ?? subject.retryOf;
+    const followed = before === null ? null : this.#find(before);
+    if (followed !== null) followed.followedBy = id;
+    return id;
   }
 
   /** Enters what came of a decision, unless it has left the log. */
@@ -166,6 +183,7 @@ export class DecisionLog {
       const terms = Object.fromEntries(names.map((name, k) => [name, cell(COLUMNS.length + 1 + k, row)]));
       return { worker, ...signals, up: numbers[row] === 1, cost: cell(COLUMNS.length, row), terms };
     });
+    const leastCost = numbers.subarray(COLUMNS.length * size, (COLUMNS.length + 1) * size).reduce(least, Infinity);
     return {
       id: this.#id(record.sequence),
       atMs: record.atMs,
@@ -175,6 +193,8 @@ export class DecisionLog {
       promptTokens: record.query.promptTokens,
       expectedOutputTokens: record.query.expectedOutputTokens,
       worker: record.ids[record.row]!,
+      tieCost: finite(tieBand(record.unit, leastCost)),
+      followedBy: record.followedBy,
       candidates,
       outcome: record.result,
     };
@@ -186,4 +206,5 @@ function copy(from: ArrayLike<number>, size: number, to: Float64Array, at: numbe
   return at + size;
 }
 
+const least = (a: number, b: number): number => Math.min(a, b);
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,12 +1,14 @@
 import type { Line, Placement, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { RouteQuery, WorkerId } from '@sluice/model';
-import { EXPECTED_LATENCY_DEFAULTS, usedKvTokens } from '@sluice/routing';
+import { tieBand, usedKvTokens } from '@sluice/routing';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { Turn } from '../flow/turn.ts';
 import { expectedOutputTokens, sessionHash } from '../request/parse-request.ts';
 import type { Router } from '../router.ts';
+import { forecastTtft } from './ttft-forecast.ts';
+import type { TtftForecast } from './ttft-forecast.ts';
 
 /** State of the chosen worker at dispatch, without the request itself. */
 export interface LoadAtDispatch {
@@ -25,6 +27,8 @@ export interface Plan extends Placement<Turn> {
   /** Valid until workers come or go: use it before anything is awaited. */
   readonly row: number;
   readonly decisionId: string;
+  /** Of the decision, not of a later look at the same worker. */
+  readonly forecast: TtftForecast;
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly uncachedTokens: number;
@@ -80,8 +84,7 @@ function stayedFor({ pool, plan }: Turn, chosen: number): number {
   const row = plan === null ? -1 : pool.table.row(plan.worker.spec.id);
   if (row < 0 || pool.table.columns.up[row] !== 1) return chosen;
   const { cost, unit } = pool.terms;
-  const { tieMs, tieShare } = EXPECTED_LATENCY_DEFAULTS;
-  return unit === 'ms' && cost[row]! <= cost[chosen]! + Math.max(tieMs, tieShare * cost[chosen]!) ? row : chosen;
+  return unit === 'ms' && cost[row]! <= tieBand(unit, cost[chosen]!) ? row : chosen;
 }
 
 function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {
@@ -89,13 +92,16 @@ function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {
   const { columns } = pool.table;
   const worker = pool.workerAt(row);
   const cachedTokens = columns.cachedTokens[row]!;
+  const known = turn.plan?.worker === worker ? turn.plan : null;
+  const isTried = (other: number): boolean => turn.tried.has(columns.ids[other]!);
   const holds = router.config.flow.hold && pool.terms.unit === 'ms';
   return {
     kind: 'plan',
     worker,
     line: worker.line,
     row,
-    decisionId: turn.plan?.worker === worker ? turn.plan.decisionId : record(router, turn, row, nowMs),
+    decisionId: known?.decisionId ?? record(router, turn, row, nowMs),
+    forecast: known?.forecast ?? forecastTtft(columns, row, isTried, nowMs),
     promptTokens: query.promptTokens,
     cachedTokens,
     uncachedTokens: Math.max(0, query.promptTokens - cachedTokens),
@@ -120,9 +126,13 @@ function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {
   };
 }
 
-/** Enters the decision in the log; a request that is held on for the same worker keeps the decision that sent it there. */
+/**
+ * Enters the decision in the log; a request that is held on for the same worker keeps the decision that sent it there.
+ * Shadow policies are asked about the first one of a request: later ones are bound by what came of it.
+ */
 function record(router: Router, turn: Turn, row: number, nowMs: number): string {
   const { pool, request, prompt, level, plan } = turn;
+  const isFirst = plan === null && turn.tried.size === 0;
   const subject = {
     pool: pool.id,
     model: request.model,
@@ -133,6 +143,7 @@ function record(router: Router, turn: Turn, row: number, nowMs: number): string 
     retryOf: last(turn.tried),
     movedFrom: plan?.decisionId ?? null,
     level,
+    shadows: isFirst ? router.shadows.consider(pool, query, row) : [],
   };
   return router.decisions.add(subject, query, pool.table.columns, pool.ids, pool.terms, row, nowMs);
 }

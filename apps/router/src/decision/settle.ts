@@ -6,8 +6,11 @@ import type { Problem } from '../http/problem.ts';
 import type { Result } from '../metrics.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
+import type { Due, Turn } from '../flow/turn.ts';
 import type { Router } from '../router.ts';
 import type { Plan } from './plan.ts';
+import { missOf } from './ttft-forecast.ts';
+import type { TtftMiss } from './ttft-forecast.ts';
 
 /** An attempt that has ended. */
 export interface Attempt {
@@ -41,10 +44,13 @@ export function settle(router: Router, attempt: Attempt): Result {
   const tpotMs = ttftMs === null || outputTokens < 2 ? null : gapMs(tap, outputTokens);
   const e2eMs = endedAtMs - dispatchedAtMs;
   const queuedMs = dispatchedAtMs - arrivedAtMs;
+  const sentAtMs = router.now() - (performance.now() - dispatchedAtMs);
+  const miss = ttftMs === null ? NO_MISS : missOf(plan.forecast, sentAtMs + ttftMs);
 
   noteHealth(router, plan, result, outcome);
   if (result === 'completed') learn(attempt, outputTokens);
   if (result === 'completed') observe(pool, ttftMs === null ? null : queuedMs + ttftMs, tpotMs, queuedMs + e2eMs);
+  if (result === 'completed') noteMiss(pool, miss);
   if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
     noteAgreement(pool, plan, usage.cachedTokens);
   }
@@ -59,13 +65,15 @@ export function settle(router: Router, attempt: Attempt): Result {
     tpotMs,
     e2eMs,
     queuedMs,
+    heldMs: Math.max(0, sentAtMs - plan.forecast.atMs),
+    ...miss,
   });
   router.bus.publish(routeOutcome, {
     decisionId: plan.decisionId,
     pool: pool.id,
     variant: plan.worker.spec.variant,
     worker: plan.worker.spec.id,
-    startedAtMs: router.now() - (performance.now() - dispatchedAtMs),
+    startedAtMs: sentAtMs,
     streamed: request.streamed,
     result: result === 'completed' || result === 'client-abort' || result === 'rejected' ? result : 'upstream-error',
     promptTokens: usage?.promptTokens ?? plan.promptTokens,
@@ -80,6 +88,37 @@ export function settle(router: Router, attempt: Attempt): Result {
     load: plan.load,
   });
   return result;
+}
+
+/** The decision of a request that was never sent: shed, given up by its client, or left without an engine. */
+export function settleUnsent(router: Router, turn: Turn, due: Exclude<Due, Plan>, arrivedAtMs: number): void {
+  if (turn.plan === null) return;
+  const waitedMs = performance.now() - arrivedAtMs;
+  router.decisions.settle(turn.plan.decisionId, {
+    result: UNSENT[due.kind],
+    status: null,
+    cause: due.kind === 'left' ? null : due.reason,
+    promptTokens: null,
+    cachedTokens: null,
+    outputTokens: 0,
+    ttftMs: null,
+    tpotMs: null,
+    e2eMs: waitedMs,
+    queuedMs: waitedMs,
+    heldMs: Math.max(0, router.now() - turn.plan.forecast.atMs),
+    ...NO_MISS,
+  });
+}
+
+const UNSENT = { left: 'client-abort', shed: 'overload', 'no-worker': 'no-worker' } as const satisfies Record<
+  Exclude<Due, Plan>['kind'],
+  Result
+>;
+const NO_MISS: TtftMiss = { ttftErrorMs: null, ttftRegretMs: null };
+
+function noteMiss({ metrics }: Pool, { ttftErrorMs, ttftRegretMs }: TtftMiss): void {
+  if (ttftErrorMs !== null) metrics.ttftError(ttftErrorMs);
+  if (ttftRegretMs !== null) metrics.ttftRegret(ttftRegretMs);
 }
 
 const gapMs = (tap: Forwarding['tap'], outputTokens: number): number =>

@@ -1,0 +1,89 @@
+import { Body, Controller, Get, Inject, Put } from '@nestjs/common';
+import { Operation, Problem, zodBody } from '@sluice/nest-kit';
+import { POLICY_IDS } from '@sluice/routing';
+import { z } from 'zod';
+import type { Router } from '../router.ts';
+import { ROUTER } from './token.ts';
+
+const shadowBody = z.strictObject({
+  policies: z.array(z.string()),
+  sample: z.number().min(0).max(1).optional().describe('Share of the decisions; absent: as it was'),
+});
+const shadowSchema = z.object({
+  policies: z.array(z.string()),
+  sample: z.number(),
+  known: z.array(z.string()),
+  pools: z.array(
+    z.object({
+      pool: z.string(),
+      against: z.string().describe('The policy that decided'),
+      shadows: z.array(
+        z.object({
+          policy: z.string(),
+          decisions: z.number(),
+          agreed: z.number(),
+          agreement: z.number().nullable().describe('Share of the decisions in which it picked the same worker'),
+          compared: z.number().describe('Decisions with predictions for both picks'),
+          meanTtftRegretMs: z
+            .number()
+            .nullable()
+            .describe('Mean of predicted TTFT of its pick less that of the real one, 0 where they are the same'),
+          meanE2eRegretMs: z.number().nullable(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** What other policies would have done with live traffic. */
+@Controller()
+export class ShadowController {
+  readonly #router: Router;
+
+  constructor(@Inject(ROUTER) router: Router) {
+    this.#router = router;
+  }
+
+  @Get('shadow')
+  @Operation({
+    summary:
+      'Shadow policies: agreement with the decisions made and mean predicted regret, since they or the policy changed',
+    reply: shadowSchema,
+  })
+  shadow(): z.output<typeof shadowSchema> {
+    const { shadows, fleet } = this.#router;
+    const pools = [...fleet.pools.values()].flatMap((pool) => {
+      const known = shadows.shadowsOf(pool);
+      if (known === null) return [];
+      return [{ pool: pool.id, against: known.against, shadows: known.tallies.map(tallyView) }];
+    });
+    return { policies: [...shadows.ids], sample: shadows.sample, known: [...POLICY_IDS], pools };
+  }
+
+  @Put('shadow')
+  @Operation({
+    summary: 'Other shadow policies, until the next start; what was counted begins anew',
+    body: shadowBody,
+    reply: shadowSchema,
+  })
+  setShadow(@Body() body: unknown) {
+    const { policies, sample } = zodBody(shadowBody, body);
+    const { shadows, logger } = this.#router;
+    const error = shadows.set(policies, sample ?? shadows.sample);
+    if (error !== null) throw new Problem(400, 'unknown_policy', error);
+    logger.info({ policies, sample: shadows.sample }, 'shadow policies changed');
+    return this.shadow();
+  }
+}
+
+type Tally = NonNullable<ReturnType<Router['shadows']['shadowsOf']>>['tallies'][number];
+
+const tallyView = ({ policy, decisions, agreed, compared, meanTtftRegretMs, meanE2eRegretMs }: Tally) => ({
+  policy,
+  decisions,
+  agreed,
+  agreement: decisions === 0 ? null : agreed / decisions,
+  compared,
+  meanTtftRegretMs: compared === 0 ? null : meanTtftRegretMs,
+  meanE2eRegretMs: compared === 0 ? null : meanE2eRegretMs,
+});
