@@ -34,13 +34,9 @@ export function cell(runs: readonly RunOutcome[], metric: Metric): string {
   return halfWidth === null ? short(mean) : `${short(mean)} ±${short(halfWidth)}`;
 }
 
-/** Three digits that count. */
+/** Three digits that count; one below a hundredth. */
 export const short = (value: number): string =>
-  value === 0
-    ? '0'
-    : Math.abs(value) >= 100
-      ? value.toFixed(0)
-      : value.toPrecision(value < 1 && value < 0.01 ? 1 : 3).replace(/\.?0+$/, '');
+  Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(Math.abs(value) < 0.01 ? 1 : 3)));
 
 export interface Ratio {
   readonly mean: number;
