@@ -18,8 +18,8 @@ const LAGS = [
   [scenario('lag', 2000), '2 s'],
 ] as const;
 const LOST = [
+  [scenario('lost', 0.001), '0.1 %'],
   [scenario('lost', 0.01), '1 %'],
-  [scenario('lost', 0.1), '10 %'],
 ] as const;
 const ONE = scenario('routers', 1, 'none');
 const ROUTERS = [
@@ -46,7 +46,7 @@ await runPart(process, async ({ run, smoke }) => {
   return {
     claims: [
       ...claim('b5-lag-2s-p99', LAGS[3][0], BASE, CLIFF),
-      ...claim('b5-lost-10-p99', LOST[1][0], BASE, CLIFF),
+      ...claim('b5-lost-1-percent-p99', LOST[1][0], BASE, CLIFF),
       ...claim('b5-4-routers-shared-p99', ROUTERS[4][0], ONE, 1.1),
     ],
     tables: {
