@@ -4,6 +4,7 @@ import { fits } from './room.ts';
 import { FLOW_CONTROL_DEFAULTS, OTHER_TENANTS } from './options.ts';
 import { job, SlotPool } from './testing/pool.ts';
 import type { Job } from './testing/pool.ts';
+import type { Reserve } from './room.ts';
 import type { Room } from './ticket.ts';
 
 const pool = (slots: readonly number[] = [1], options: Parameters<typeof createFlowControl>[0] = {}): SlotPool =>
@@ -11,20 +12,13 @@ const pool = (slots: readonly number[] = [1], options: Parameters<typeof createF
 
 describe('room', () => {
   const line = (running: number) => Object.assign(createFlowControl<Job>().createLine(), { running });
-  const may = (
-    running: number,
-    uncachedTokens: number,
-    room: Partial<Room>,
-    options = FLOW_CONTROL_DEFAULTS,
-  ): boolean =>
+  const may = (running: number, uncachedTokens: number, room: Partial<Room>, reserve: Partial<Reserve> = {}): boolean =>
     fits(
-      {
-        line: line(running),
-        uncachedTokens,
-        expectedOutputTokens: 100,
-        room: { kvCapacityTokens: 10_000, usedKvTokens: 0, growthTokens: 0, queuedPrefillTokens: 0, ...room },
-      },
-      options,
+      line(running),
+      uncachedTokens,
+      { kvCapacityTokens: 10_000, usedKvTokens: 0, growthTokens: 0, queuedPrefillTokens: 0, ...room },
+      { ...FLOW_CONTROL_DEFAULTS, backlogTokens: 8192 },
+      { backlogTokens: 0, memoryTokens: 0, growthShare: 0.25, ...reserve },
     );
 
   it('is free memory less queued need, own need and a quarter of the growth expected', () => {
@@ -47,6 +41,17 @@ describe('room', () => {
     expect(may(1, 4000, { ...room, queuedPrefillTokens: 4192 })).toBe(true);
     expect(may(1, 4001, { ...room, queuedPrefillTokens: 4192 })).toBe(false);
     expect(may(1, 50_000, room)).toBe(true);
+  });
+
+  it('is less for those who must leave some', () => {
+    const room = { usedKvTokens: 6000, growthTokens: 1000 };
+    expect(may(3, 2000, room, { memoryTokens: 1500, growthShare: 0.5 })).toBe(true);
+    expect(may(3, 2001, room, { memoryTokens: 1500, growthShare: 0.5 })).toBe(false);
+    // never more than a quarter of the worker's memory
+    expect(may(3, 1500, { usedKvTokens: 6000 }, { memoryTokens: 1e9 })).toBe(true);
+    expect(may(3, 1501, { usedKvTokens: 6000 }, { memoryTokens: 1e9 })).toBe(false);
+    expect(may(1, 500, { queuedPrefillTokens: 600 }, { backlogTokens: 7092 })).toBe(true);
+    expect(may(1, 501, { queuedPrefillTokens: 600 }, { backlogTokens: 7092 })).toBe(false);
   });
 });
 
@@ -98,6 +103,57 @@ describe('holding', () => {
     it.flow.abandon(it.lines[1]!, it, 6);
     expect(jobs[2]!.fate).toBe('lost');
     expect(it.flow.held).toBe(0);
+  });
+});
+
+describe('room for those who come next', () => {
+  /** Workers whose memory is what their running jobs need. */
+  class MemoryPool extends SlotPool {
+    override roomOf(worker: number): Room {
+      const running = this.sent.filter((each) => each.fate === 'sent' && each.worker === worker);
+      const usedKvTokens = running.reduce((sum, each) => sum + each.uncachedTokens, 0);
+      return { kvCapacityTokens: 10_000, usedKvTokens, growthTokens: 0, queuedPrefillTokens: 0 };
+    }
+  }
+  const flood = (it: SlotPool, from: number, priority: number, atMs: number): Job[] => {
+    const jobs = Array.from({ length: 20 }, (_, i) => job(from + i, { uncachedTokens: 1000, outputTokens: 0 }));
+    for (const each of jobs) it.offer(each, it.request('flood', { priority, arrivedAtMs: atMs }), atMs);
+    return jobs;
+  };
+  const sent = (jobs: readonly Job[]): number => jobs.filter(({ fate }) => fate === 'sent').length;
+  const memory = (): MemoryPool => new MemoryPool(createFlowControl<Job>({ reserveMs: 1000 }), [0]);
+
+  it('is not kept while there is nobody else', () => {
+    expect(sent(flood(memory(), 0, 0, 0))).toBe(10);
+  });
+
+  it('is kept for a higher band, and not by it, as long as its requests are recent', () => {
+    const it = memory();
+    const urgent = job(100, { uncachedTokens: 1000 });
+    it.offer(urgent, it.request('flood', { priority: 1 }), 0);
+    it.finish(urgent, 0);
+    const low = flood(it, 0, 0, 100);
+    expect(sent(low)).toBe(7);
+    expect(sent(flood(it, 200, 1, 200))).toBe(3);
+    it.flow.pump(it.lines[0]!, it, 1300);
+    it.finish(low[0]!, 1300);
+    expect(sent(low)).toBe(6); // one ended; it was the turn of an urgent one
+  });
+
+  it('is kept for a tenant that uses less than half of its share, which finds it', () => {
+    const it = memory();
+    const small = job(100, { uncachedTokens: 1000 });
+    it.offer(small, it.request('small'), 0);
+    const jobs = flood(it, 0, 0, 10);
+    expect(sent(jobs)).toBe(6);
+    const next = job(101, { uncachedTokens: 1000 });
+    it.offer(next, it.request('small', { arrivedAtMs: 20 }), 20);
+    expect(next.fate).toBe('sent');
+    // nobody is modest for ever: after so long without requests the room is everybody's
+    it.finish(next, 30);
+    it.finish(small, 30);
+    it.finish(jobs[0]!, 2000);
+    expect(sent(jobs)).toBe(10);
   });
 });
 

@@ -8,8 +8,9 @@ import { checkOptions, FLOW_CONTROL_DEFAULTS } from './options.ts';
 import type { FlowControlOptions } from './options.ts';
 import { OvertakenView } from './overtaken.ts';
 import { fits } from './room.ts';
+import type { Reserve } from './room.ts';
 import { costOf, Ticket, whole } from './ticket.ts';
-import type { FlowRequest, Placement, TicketState } from './ticket.ts';
+import type { FlowRequest, Placement, Room, TicketState } from './ticket.ts';
 
 /** Why a request was turned away. */
 export type ShedReason =
@@ -71,8 +72,10 @@ export class FlowControl<T> {
   private readonly view: OvertakenView<T>;
   private readonly queue: HeldQueue<T>;
   private readonly drain = new DrainRate();
-  private readonly key: (flow: Flow<T>) => number;
+  private readonly rank: (flow: Flow<T>) => number;
+  private readonly noReserve: Reserve;
   private arrivals = 0;
+  private meanNeedTokens = 0;
 
   /** @throws RangeError when an option makes no sense */
   constructor(options: FlowControlOptions) {
@@ -81,7 +84,8 @@ export class FlowControl<T> {
     this.flows = new Flows(options);
     this.queue = new HeldQueue(options.maxRequests, options.maxBytes);
     this.view = new OvertakenView(this.flows);
-    this.key = (flow) => this.flows.key(flow);
+    this.noReserve = { backlogTokens: 0, memoryTokens: 0, growthShare: options.growthShare };
+    this.rank = (flow) => this.flows.rank(flow);
   }
 
   /** Requests held, in all lines. */
@@ -100,7 +104,12 @@ export class FlowControl<T> {
 
   /** A request arrives. Nothing is kept of it until it is offered. */
   arrive(ref: T, request: FlowRequest): Ticket<T> {
-    return new Ticket(ref, request, this.flows.arrival(request.tenant, request.priority), this.arrivals++);
+    return new Ticket(
+      ref,
+      request,
+      this.flows.arrival(request.tenant, request.priority, request.arrivedAtMs),
+      this.arrivals++,
+    );
   }
 
   /** For a pick: takes out of the ledger columns the held requests that `ticket` goes before. To be put back after it. */
@@ -115,6 +124,7 @@ export class FlowControl<T> {
   /** The request was placed on a worker: it is to be sent now, to be booked and held, or turned away. */
   offer(ticket: Ticket<T>, placement: Placement<T>, nowMs: number): Offered<T> {
     place(ticket, placement);
+    this.meanNeedTokens += (needOf(ticket) - this.meanNeedTokens) * NEED_FORGETTING;
     if (this.mayGo(ticket, placement, nowMs)) {
       this.start(ticket, nowMs);
       return DISPATCH;
@@ -169,7 +179,7 @@ export class FlowControl<T> {
     if (ticket.state === 'held') this.unhold(ticket, nowMs);
     if (ticket.state === 'running') {
       ticket.line!.running--;
-      ticket.flow.running--;
+      this.flows.use(ticket.flow, -1, needOf(ticket));
       if (served !== null) this.charge(ticket, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
       ticket.flow.servedTokens += ticket.charged;
     }
@@ -214,7 +224,7 @@ export class FlowControl<T> {
   private first(line: Line<T>, nowMs: number): Ticket<T> | null {
     if (line.held === 0) return null;
     const { starvationMs, yieldEvery } = this.options;
-    return line.first(this.key, nowMs - starvationMs, yieldEvery);
+    return line.first(this.rank, nowMs - starvationMs, yieldEvery);
   }
 
   /** Picks again for a held request, which may be sent, held somewhere, or have nowhere to go. */
@@ -237,14 +247,30 @@ export class FlowControl<T> {
   }
 
   /** Whether it is first in its line (in which it is not) and the worker has room. */
-  private mayGo(ticket: Ticket<T>, placement: Placement<T>, nowMs: number): boolean {
-    if (!fits(placement, this.options)) return false;
-    const { line } = placement;
-    if (line.held === 0) return true;
-    line.add(ticket);
-    const isFirst = this.first(line, nowMs) === ticket;
-    line.remove(ticket);
-    return isFirst;
+  private mayGo(ticket: Ticket<T>, { line, uncachedTokens, room }: Placement<T>, nowMs: number): boolean {
+    if (line.running === 0 && line.held === 0) return true;
+    const first = this.view.asFirst(ticket, line, room);
+    if (!fits(line, uncachedTokens, first, this.options, this.noReserve)) return false;
+    if (line.held > 0) {
+      line.add(ticket);
+      const isFirst = this.first(line, nowMs) === ticket;
+      line.remove(ticket);
+      if (!isFirst) return false;
+    }
+    // a starved request does not leave room for those that it is let ahead of
+    return letsAhead(line, ticket) || this.leavesRoom(ticket, line, first, nowMs);
+  }
+
+  /** Whether enough stays free for those who come next, where somebody is to be expected. */
+  private leavesRoom(ticket: Ticket<T>, line: Line<T>, room: Room, nowMs: number): boolean {
+    const { backlogTokens, backlogShare, reserveRequests, reserveGrowthShare, reserveMs } = this.options;
+    const reserve = {
+      backlogTokens: (1 - backlogShare) * backlogTokens,
+      memoryTokens: reserveRequests * this.meanNeedTokens,
+      growthShare: reserveGrowthShare,
+    };
+    if (fits(line, ticket.uncachedTokens, room, this.options, reserve)) return true;
+    return !this.flows.mustLeaveRoom(ticket.flow, nowMs - reserveMs);
   }
 
   private start(ticket: Ticket<T>, nowMs: number): void {
@@ -255,7 +281,7 @@ export class FlowControl<T> {
     this.flows.send(ticket.flow, ticket.charged);
     line.turns = letsAhead(line, ticket) ? 0 : line.turns + 1;
     line.running++;
-    ticket.flow.running++;
+    this.flows.use(ticket.flow, 1, needOf(ticket));
     ticket.state = 'running';
   }
 
@@ -296,10 +322,10 @@ export class FlowControl<T> {
     const { flow } = ticket;
     let cost = flow.heldCost;
     for (const band of this.flows.bands) if (band.index > flow.band.index) cost += band.heldCost;
-    const finish = this.key(flow) + (flow.heldCost + ticket.cost) / flow.weight;
+    const finish = this.flows.key(flow) + (flow.heldCost + ticket.cost) / flow.weight;
     for (const other of flow.band.backlogged) {
       if (other === flow) continue;
-      cost += Math.min(other.heldCost, Math.max(0, finish - this.key(other)) * other.weight);
+      cost += Math.min(other.heldCost, Math.max(0, finish - this.flows.key(other)) * other.weight);
     }
     return cost;
   }
@@ -322,6 +348,11 @@ export interface BandView {
 /** Flow control of one pool. @throws RangeError when an option makes no sense */
 export const createFlowControl = <T>(options: Partial<FlowControlOptions> = {}): FlowControl<T> =>
   new FlowControl<T>({ ...FLOW_CONTROL_DEFAULTS, ...options });
+
+/** Weight of a new request in the mean need. */
+const NEED_FORGETTING = 0.02;
+/** KV tokens that the request is expected to need on its worker. */
+const needOf = <T>({ uncachedTokens, growthTokens }: Ticket<T>): number => uncachedTokens + growthTokens;
 
 const DISPATCH = { kind: 'dispatch' } as const;
 

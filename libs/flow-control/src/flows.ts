@@ -15,8 +15,10 @@ export class Flow<T> {
   readonly held: Ticket<T>[] = [];
   heldCost = 0;
   heldBytes = 0;
-  /** Requests sent to a worker and not ended. */
+  /** Requests sent to a worker and not ended, and the memory that they were expected to need. */
   running = 0;
+  usedTokens = 0;
+  lastArrivalMs = -Infinity;
 
   constructor(tenant: string, band: Band<T>, weight: number) {
     this.tenant = tenant;
@@ -42,12 +44,21 @@ export class Band<T> {
   held = 0;
   heldBytes = 0;
   heldCost = 0;
+  /** Memory used by its running requests, and the weights of the flows that have any. */
+  usedTokens = 0;
+  usingWeight = 0;
+  /** The flow with the largest counter. */
+  leader: Flow<T> | null = null;
+  lastArrivalMs = -Infinity;
 
   constructor(index: number, priority: number) {
     this.index = index;
     this.priority = priority;
   }
 }
+
+/** More tokens than anybody will be served. */
+const MODEST_AHEAD = 1e15;
 
 /**
  * Bands and tenants with their virtual token counters (Sheng and others, *Fairness in Serving Large Language Models*,
@@ -76,14 +87,21 @@ export class Flows<T> {
   }
 
   /** The flow of a request that arrives. One without held requests is lifted to the others' service. */
-  arrival(tenant: string, priority: number): Flow<T> {
+  arrival(tenant: string, priority: number, atMs: number): Flow<T> {
     const band = this.bandOf(priority);
     const flow = this.byTenant[band.index]!.get(tenant) ?? this.open(tenant, band);
+    flow.lastArrivalMs = Math.max(flow.lastArrivalMs, atMs);
+    band.lastArrivalMs = Math.max(band.lastArrivalMs, atMs);
     if (flow.held.length === 0) flow.counter = Math.max(flow.counter, this.floor(band));
     return flow;
   }
 
-  /** What the order among a band's flows goes by: the least is next. */
+  /** What the order among a band's flows goes by: the least is next. Modest flows go first, as the room left is for them. */
+  rank(flow: Flow<T>): number {
+    return this.isModest(flow) ? this.key(flow) - MODEST_AHEAD : this.key(flow);
+  }
+
+  /** Service received, as far as it counts. */
   key(flow: Flow<T>): number {
     return Math.max(flow.counter, flow.band.virtual - this.options.creditTokens);
   }
@@ -92,12 +110,46 @@ export class Flows<T> {
   send(flow: Flow<T>, cost: number): void {
     const key = this.key(flow);
     flow.band.virtual = Math.max(flow.band.virtual, key);
-    flow.counter = key + cost / flow.weight;
+    flow.counter = key;
+    this.charge(flow, cost);
   }
 
   /** A request of `flow` received so much service, or less than was charged where it is negative. */
   charge(flow: Flow<T>, cost: number): void {
+    const { band } = flow;
     flow.counter += cost / flow.weight;
+    if (band.leader === null || flow.counter > band.leader.counter) band.leader = flow;
+  }
+
+  /** A request of `flow` takes (`sign` 1) or frees (-1) memory on a worker. */
+  use(flow: Flow<T>, sign: 1 | -1, tokens: number): void {
+    const { band } = flow;
+    flow.running += sign;
+    flow.usedTokens += sign * tokens;
+    band.usedTokens += sign * tokens;
+    if (flow.running === (sign === 1 ? 1 : 0)) band.usingWeight += sign * flow.weight;
+  }
+
+  /**
+   * Whether the flow uses less than half of what is its share of its band's memory, and has not received more service
+   * than everybody else: short requests in great number use little memory too.
+   */
+  isModest(flow: Flow<T>): boolean {
+    const { usedTokens, weight, running, band } = flow;
+    if (band.leader === flow) return false;
+    const weights = running > 0 ? band.usingWeight : band.usingWeight + weight;
+    return 2 * usedTokens * weights < band.usedTokens * weight;
+  }
+
+  /** Whether a request of `flow` must leave room: a higher band, or a modest flow of its own, had requests since `sinceMs`. */
+  mustLeaveRoom(flow: Flow<T>, sinceMs: number): boolean {
+    const own = flow.band.index;
+    for (const band of this.bands) if (band.index > own && band.lastArrivalMs >= sinceMs) return true;
+    if (this.isModest(flow)) return false;
+    for (const other of this.byTenant[own]!.values()) {
+      if (other !== flow && other.lastArrivalMs >= sinceMs && this.isModest(other)) return true;
+    }
+    return false;
   }
 
   *all(): IterableIterator<Flow<T>> {

@@ -23,6 +23,7 @@ export class Line<T> {
   /** Requests that wait for it. */
   held = 0;
   heldUncachedTokens = 0;
+  heldGrowthTokens = 0;
   /** Dispatches since a lower band was let ahead. */
   turns = 0;
   private readonly bands: Queue<T>[][];
@@ -64,10 +65,10 @@ export class Line<T> {
   }
 
   /**
-   * The request whose turn it is, by `key` of its flow within the highest band; every `yieldEvery`-th turn the oldest
+   * The request whose turn it is, by `rank` of its flow within the highest band; every `yieldEvery`-th turn the oldest
    * one of a lower band that arrived before `starvedBeforeMs`, if there is one.
    */
-  first(key: (flow: Flow<T>) => number, starvedBeforeMs: number, yieldEvery: number): Ticket<T> | null {
+  first(rank: (flow: Flow<T>) => number, starvedBeforeMs: number, yieldEvery: number): Ticket<T> | null {
     const top = this.topBand();
     if (top < 0) return null;
     if (this.turns >= yieldEvery - 1) {
@@ -78,7 +79,7 @@ export class Line<T> {
     let least = Infinity;
     for (const { flow, tickets } of this.bands[top]!) {
       const ticket = tickets[0]!;
-      const own = key(flow);
+      const own = rank(flow);
       if (next !== null && (own > least || (own === least && ticket.sequence > next.sequence))) continue;
       next = ticket;
       least = own;
@@ -87,14 +88,14 @@ export class Line<T> {
   }
 
   /** Sums up in `out` what waits here and, as things are now, goes after `ticket`. */
-  behind(ticket: Ticket<T>, key: (flow: Flow<T>) => number, out: Tally): void {
+  behind(ticket: Ticket<T>, rank: (flow: Flow<T>) => number, out: Tally): void {
     out.requests = 0;
     out.uncachedTokens = 0;
     out.growthTokens = 0;
     const own = ticket.flow.band.index;
     for (let band = 0; band <= own; band++) {
       for (const queue of this.bands[band]!) {
-        if (band < own || (queue.flow !== ticket.flow && isBehind(queue, ticket, key))) addQueue(out, queue);
+        if (band < own || (queue.flow !== ticket.flow && isBehind(queue, ticket, rank))) addQueue(out, queue);
         else if (queue.flow === ticket.flow) addLater(out, queue, ticket);
       }
     }
@@ -117,6 +118,7 @@ export class Line<T> {
     queue.growthTokens += sign * ticket.growthTokens;
     this.held += sign;
     this.heldUncachedTokens += sign * ticket.uncachedTokens;
+    this.heldGrowthTokens += sign * ticket.growthTokens;
   }
 }
 
@@ -127,8 +129,8 @@ export function insertInOrder<T>(tickets: Ticket<T>[], ticket: Ticket<T>): void 
   tickets.splice(at, 0, ticket);
 }
 
-const isBehind = <T>(queue: Queue<T>, ticket: Ticket<T>, key: (flow: Flow<T>) => number): boolean =>
-  key(queue.flow) > key(ticket.flow);
+const isBehind = <T>(queue: Queue<T>, ticket: Ticket<T>, rank: (flow: Flow<T>) => number): boolean =>
+  rank(queue.flow) > rank(ticket.flow);
 
 function addQueue<T>(tally: Tally, queue: Queue<T>): void {
   tally.requests += queue.tickets.length;

@@ -15,6 +15,19 @@ export interface FlowControlOptions {
    * many: what an engine has queued is out of our hands, so a later, more urgent request would wait behind it.
    */
   readonly backlogTokens: number;
+  /** Of `backlogTokens`, what a request may use that must leave room for others, see {@link reserveRequests}. */
+  readonly backlogShare: number;
+  /**
+   * Requests of mean need that must stay free on a worker, in memory, for those who come next and are more urgent, or use
+   * less than half of their share: whoever fills a fleet leaves them room. Nothing stays free while there is nobody such.
+   */
+  readonly reserveRequests: number;
+  /** Most of a worker's memory that stays free so. */
+  readonly reserveShare: number;
+  /** Instead of `growthShare`, for those who must leave room. */
+  readonly reserveGrowthShare: number;
+  /** For so long after a request of theirs room is kept for a tenant or a band. */
+  readonly reserveMs: number;
   /** Share of the expected growth of what runs that must stay free (0.25: decision-search, lesson 6). */
   readonly growthShare: number;
   /** A request of a lower band that has waited for so long may go before higher ones, ... */
@@ -31,7 +44,12 @@ export const FLOW_CONTROL_DEFAULTS: FlowControlOptions = {
   bands: [-1, 0, 1],
   weights: {},
   maxTenants: 1000,
-  backlogTokens: 8192,
+  backlogTokens: 16_384,
+  backlogShare: 0.125,
+  reserveRequests: 32,
+  reserveShare: 0.25,
+  reserveGrowthShare: 1,
+  reserveMs: 30_000,
   growthShare: 0.25,
   starvationMs: 10_000,
   yieldEvery: 16,
@@ -49,7 +67,18 @@ export function checkOptions(options: FlowControlOptions): void {
       throw new RangeError(`${name} must be a whole number of at least ${least}, got ${options[name]}`);
     }
   }
-  for (const name of ['backlogTokens', 'growthShare', 'starvationMs', 'creditTokens'] as const) {
+  const notNegative = [
+    'backlogTokens',
+    'backlogShare',
+    'reserveRequests',
+    'reserveShare',
+    'reserveGrowthShare',
+    'reserveMs',
+    'growthShare',
+    'starvationMs',
+    'creditTokens',
+  ] as const;
+  for (const name of notNegative) {
     if (!(options[name] >= 0)) throw new RangeError(`${name} must not be negative, got ${options[name]}`);
   }
   if (options.bands.length === 0) throw new RangeError('there must be at least one band');

@@ -1,7 +1,7 @@
 import type { FleetColumns } from '@sluice/model';
 import type { Flows } from './flows.ts';
 import type { Line, Tally } from './line.ts';
-import type { Ticket } from './ticket.ts';
+import type { Room, Ticket } from './ticket.ts';
 
 /**
  * The ledger columns as one request will meet them. Held requests count in the ledger of the worker that they wait for;
@@ -25,16 +25,30 @@ export class OvertakenView<T> {
     this.lines = lines;
     this.columns = columns;
     const { taken, tally } = this;
-    const key = (flow: Ticket<T>['flow']): number => this.flows.key(flow);
+    const rank = (flow: Ticket<T>['flow']): number => this.flows.rank(flow);
     for (let row = 0; row < lines.length; row++) {
       taken.fill(0, 3 * row, 3 * row + 3);
       if (lines[row]!.held === 0) continue;
-      lines[row]!.behind(ticket, key, tally);
+      lines[row]!.behind(ticket, rank, tally);
       taken[3 * row] = tally.requests;
       taken[3 * row + 1] = tally.uncachedTokens;
       taken[3 * row + 2] = tally.growthTokens;
     }
     this.add(-1);
+  }
+
+  /** `room` as it is for the first of the line, whoever that is: without those held there that would go before `ticket`. */
+  asFirst(ticket: Ticket<T>, line: Line<T>, room: Room): Room {
+    if (line.held === 0) return room;
+    const { tally } = this;
+    line.behind(ticket, (flow) => this.flows.rank(flow), tally);
+    const uncachedAhead = line.heldUncachedTokens - tally.uncachedTokens;
+    return {
+      kvCapacityTokens: room.kvCapacityTokens,
+      usedKvTokens: room.usedKvTokens - uncachedAhead,
+      growthTokens: room.growthTokens - (line.heldGrowthTokens - tally.growthTokens),
+      queuedPrefillTokens: room.queuedPrefillTokens - uncachedAhead,
+    };
   }
 
   putBack(): void {

@@ -1,16 +1,33 @@
 import type { FlowControlOptions } from './options.ts';
-import type { Placement } from './ticket.ts';
+import type { Line } from './line.ts';
+import type { Room } from './ticket.ts';
+
+/** What must stay free when a request is sent: nothing, or room for those who come next. */
+export interface Reserve {
+  readonly backlogTokens: number;
+  readonly memoryTokens: number;
+  /** Of the growth expected of what runs, counted as taken already. */
+  readonly growthShare: number;
+}
 
 /**
- * Whether the request may be sent to its worker now: free memory - queued need - uncached - share of the growth expected
- * of what runs >= 0, and the prefill backlog within its bound. Always when the worker has nothing of ours, so that
- * nothing waits for an event that cannot come, and when the prompt can never fit: the engine then says so.
+ * Whether the first of a line may be sent to its worker now: free memory - queued need - uncached - share of the growth expected
+ * of what runs >= what must stay free, and the prefill backlog within its bound. Always when the worker has nothing of
+ * ours, so that nothing waits for an event that cannot come, and when the prompt can never fit: the engine then says so.
  */
-export function fits<T>(placement: Placement<T>, options: FlowControlOptions): boolean {
-  const { line, uncachedTokens, room } = placement;
+export function fits<T>(
+  line: Line<T>,
+  uncachedTokens: number,
+  room: Room,
+  options: FlowControlOptions,
+  reserve: Reserve,
+): boolean {
   if (line.running === 0) return true;
-  if (room.queuedPrefillTokens > 0 && room.queuedPrefillTokens + uncachedTokens > options.backlogTokens) return false;
-  if (!(room.kvCapacityTokens > 0) || uncachedTokens > room.kvCapacityTokens) return true;
-  const free = room.kvCapacityTokens - room.usedKvTokens;
-  return free - uncachedTokens - options.growthShare * room.growthTokens >= 0;
+  const backlog = options.backlogTokens - reserve.backlogTokens;
+  if (room.queuedPrefillTokens > 0 && room.queuedPrefillTokens + uncachedTokens > backlog) return false;
+  const { kvCapacityTokens } = room;
+  if (!(kvCapacityTokens > 0) || uncachedTokens > kvCapacityTokens) return true;
+  const free = kvCapacityTokens - room.usedKvTokens - reserve.growthShare * room.growthTokens;
+  const kept = Math.min(reserve.memoryTokens, options.reserveShare * kvCapacityTokens);
+  return free - uncachedTokens >= kept;
 }

@@ -1,6 +1,7 @@
+import type { FleetColumns } from '@sluice/model';
 import type { FlowControl, FlowHost } from '../flow-control.ts';
 import type { Line } from '../line.ts';
-import type { FlowRequest, Placement, Ticket } from '../ticket.ts';
+import type { FlowRequest, Placement, Room, Ticket } from '../ticket.ts';
 
 /** What a spec knows a request by. */
 export interface Job {
@@ -84,16 +85,37 @@ export class SlotPool implements FlowHost<Job> {
   }
 
   private placement(job: Job): Placement<Job> {
-    const line = this.lines[job.worker]!;
-    const full = line.running >= this.slots[job.worker]!;
-    // memory that is full, but for a worker with nothing in flight, says the same as a slot
-    const room = {
-      kvCapacityTokens: 1_000_000,
-      usedKvTokens: full ? 1_000_001 : 0,
-      growthTokens: 0,
-      queuedPrefillTokens: 0,
+    const { uncachedTokens, outputTokens, worker } = job;
+    const line = this.lines[worker]!;
+    return { line, uncachedTokens, expectedOutputTokens: outputTokens, room: this.asLedgerSays(job) };
+  }
+
+  /** Those held for the worker count in its ledger, but not those that the job goes before. */
+  private asLedgerSays({ worker, ticket }: Job): Room {
+    const held = (of: (line: Line<Job>) => number): Float64Array => Float64Array.from(this.lines, of);
+    const columns = {
+      inflightRequests: held((line) => line.held),
+      queuedPrefillTokens: held((line) => line.heldUncachedTokens),
+      expectedGrowthTokens: held((line) => line.heldGrowthTokens),
     };
-    return { line, uncachedTokens: job.uncachedTokens, expectedOutputTokens: job.outputTokens, room };
+    this.flow.takeOutOvertaken(ticket!, this.lines, columns as unknown as FleetColumns);
+    const ahead = columns.queuedPrefillTokens[worker]!;
+    const growthAhead = columns.expectedGrowthTokens[worker]!;
+    this.flow.putBackOvertaken();
+    const room = this.roomOf(worker);
+    return {
+      kvCapacityTokens: room.kvCapacityTokens,
+      usedKvTokens: room.usedKvTokens + ahead,
+      growthTokens: room.growthTokens + growthAhead,
+      queuedPrefillTokens: room.queuedPrefillTokens + ahead,
+    };
+  }
+
+  /** Memory that is full, but for a worker with nothing in flight, says the same as slots that are. */
+  protected roomOf(worker: number): Room {
+    const line = this.lines[worker]!;
+    const full = line.running >= this.slots[worker]!;
+    return { kvCapacityTokens: 1_000_000, usedKvTokens: full ? 1_000_001 : 0, growthTokens: 0, queuedPrefillTokens: 0 };
   }
 }
 

@@ -22,9 +22,11 @@ interface Service {
  */
 export class ReferenceTurns {
   readonly held: HeldRequest[] = [];
+  private readonly running: HeldRequest[] = [];
   private readonly options: FlowControlOptions;
   private readonly services = new Map<string, Service>();
   private readonly virtual = new Map<number, number>();
+  private readonly leader = new Map<number, Service>();
   private readonly turns = new Map<number, number>();
 
   constructor(options: FlowControlOptions) {
@@ -34,6 +36,17 @@ export class ReferenceTurns {
   band(priority: number): number {
     const sorted = [...this.options.bands].sort((a, b) => a - b);
     return Math.max(0, sorted.filter((begin) => begin <= priority).length - 1);
+  }
+
+  /** Whether the tenant uses less than half of its share of its band's memory and is not ahead of all in service. */
+  isModest(tenant: string, band: number): boolean {
+    if (this.leader.get(band) === this.service(tenant, band)) return false;
+    const ofBand = this.running.filter((request) => request.band === band);
+    const used = (requests: readonly HeldRequest[]): number =>
+      requests.reduce((sum, request) => sum + request.uncachedTokens + request.outputTokens, 0);
+    const weights = [...new Set([...ofBand.map((request) => request.tenant), tenant])].map((name) => this.weight(name));
+    const share = (used(ofBand) * this.weight(tenant)) / weights.reduce((sum, weight) => sum + weight, 0);
+    return used(ofBand.filter((request) => request.tenant === tenant)) < share / 2;
   }
 
   key(tenant: string, band: number): number {
@@ -62,8 +75,10 @@ export class ReferenceTurns {
     const oldest = starved.filter((a) => !here.some((b) => b.band === a.band && b.tenant === a.tenant && b.id < a.id));
     if (oldest.length > 0 && (this.turns.get(worker) ?? 0) >= this.options.yieldEvery - 1) return byAge(oldest)[0]!;
     const first = here.filter(({ band }) => band === top);
-    const least = Math.min(...first.map(({ tenant }) => this.key(tenant, top)));
-    return byAge(first.filter(({ tenant }) => this.key(tenant, top) === least))[0]!;
+    const modest = first.filter(({ tenant }) => this.isModest(tenant, top));
+    const candidates = modest.length > 0 ? modest : first;
+    const least = Math.min(...candidates.map(({ tenant }) => this.key(tenant, top)));
+    return byAge(candidates.filter(({ tenant }) => this.key(tenant, top) === least))[0]!;
   }
 
   /** The request is sent. */
@@ -71,15 +86,28 @@ export class ReferenceTurns {
     const { tenant, band, worker } = request;
     const key = this.key(tenant, band);
     this.virtual.set(band, Math.max(this.virtual.get(band) ?? 0, key));
-    const weight = this.options.weights[tenant] ?? 1;
-    this.service(tenant, band).counter = key + request.uncachedTokens / weight;
+    this.service(tenant, band).counter = key;
+    this.charge(request, request.uncachedTokens);
+    this.running.push(request);
     const higherWaits = this.held.some((other) => other.worker === worker && other.band > band);
     this.turns.set(worker, higherWaits ? 0 : (this.turns.get(worker) ?? 0) + 1);
   }
 
   /** The request has written all of its output. */
-  ended({ tenant, band, outputTokens }: HeldRequest): void {
-    this.service(tenant, band).counter += (2 * outputTokens) / (this.options.weights[tenant] ?? 1);
+  ended(request: HeldRequest): void {
+    this.charge(request, 2 * request.outputTokens);
+    this.running.splice(this.running.indexOf(request), 1);
+  }
+
+  private charge({ tenant, band }: HeldRequest, tokens: number): void {
+    const service = this.service(tenant, band);
+    service.counter += tokens / this.weight(tenant);
+    const leader = this.leader.get(band);
+    if (leader === undefined || service.counter > leader.counter) this.leader.set(band, service);
+  }
+
+  private weight(tenant: string): number {
+    return this.options.weights[tenant] ?? 1;
   }
 
   private service(tenant: string, band: number): Service {
