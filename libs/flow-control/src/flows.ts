@@ -57,6 +57,8 @@ export class Band<T> {
   }
 }
 
+/** A tenant below this part of its share is modest; a margin, as equal floods differ by chance. */
+const MODEST_SHARE = 0.8;
 /** More tokens than anybody will be served. */
 const MODEST_AHEAD = 1e15;
 
@@ -131,14 +133,14 @@ export class Flows<T> {
   }
 
   /**
-   * Whether the flow uses less than half of what is its share of its band's memory, and has not received more service
+   * Whether the flow uses clearly less than its share of its band's memory, and has not received more service
    * than everybody else: short requests in great number use little memory too.
    */
   isModest(flow: Flow<T>): boolean {
     const { usedTokens, weight, running, band } = flow;
     if (band.leader === flow) return false;
     const weights = running > 0 ? band.usingWeight : band.usingWeight + weight;
-    return 2 * usedTokens * weights < band.usedTokens * weight;
+    return usedTokens * weights < MODEST_SHARE * band.usedTokens * weight;
   }
 
   /** Whether a request of `flow` must leave room: a higher band, or a modest flow of its own, had requests since `sinceMs`. */

@@ -19,7 +19,7 @@ export interface FlowControlOptions {
   readonly backlogShare: number;
   /**
    * Requests of mean need that must stay free on a worker, in memory, for those who come next and are more urgent, or use
-   * less than half of their share: whoever fills a fleet leaves them room. Nothing stays free while there is nobody such.
+   * clearly less than their share: whoever fills a fleet leaves them room. Nothing stays free while there is nobody such.
    */
   readonly reserveRequests: number;
   /** Most of a worker's memory that stays free so. */

@@ -38,7 +38,7 @@ export class ReferenceTurns {
     return Math.max(0, sorted.filter((begin) => begin <= priority).length - 1);
   }
 
-  /** Whether the tenant uses less than half of its share of its band's memory and is not ahead of all in service. */
+  /** Whether the tenant uses less than four fifths of its share of its band's memory and is not ahead of all in service. */
   isModest(tenant: string, band: number): boolean {
     if (this.leader.get(band) === this.service(tenant, band)) return false;
     const ofBand = this.running.filter((request) => request.band === band);
@@ -46,7 +46,7 @@ export class ReferenceTurns {
       requests.reduce((sum, request) => sum + request.uncachedTokens + request.outputTokens, 0);
     const weights = [...new Set([...ofBand.map((request) => request.tenant), tenant])].map((name) => this.weight(name));
     const share = (used(ofBand) * this.weight(tenant)) / weights.reduce((sum, weight) => sum + weight, 0);
-    return used(ofBand.filter((request) => request.tenant === tenant)) < share / 2;
+    return used(ofBand.filter((request) => request.tenant === tenant)) < 0.8 * share;
   }
 
   key(tenant: string, band: number): number {
