@@ -30,7 +30,8 @@ await runPart(process, async ({ run }) => {
     bar: `${least ? '>=' : '<='} ${bar}`,
     met: least ? value >= bar : value <= bar,
   });
-  const rows = ALL_ARMS.map(({ label }) => [
+  const ran = ALL_ARMS.filter(({ label }) => runs.some(({ arm }) => arm === label));
+  const rows = ran.map(({ label }) => [
     label,
     ...COLUMNS.map(([, metric]) => cell(runsOf(runs, LADDER, label), metric)),
   ]);
@@ -39,7 +40,7 @@ await runPart(process, async ({ run }) => {
       claim('b2-ttft-mean', of(EXPECTED.label, TTFT_MEAN_S), 's', 0.25),
       claim('b2-ttft-p90', of(EXPECTED.label, TTFT_P90_S), 's', 0.3),
       claim('b2-output-vs-random', of(EXPECTED.label, OUTPUT) / of(RANDOM.label, OUTPUT), 'x', 1.9, true),
-    ],
+    ].filter(({ value }) => value > 0 && value < Infinity),
     tables: { b2: markdown(['policy', ...COLUMNS.map(([head]) => head)], rows) },
     data: null,
   };
