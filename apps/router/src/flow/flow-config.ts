@@ -1,6 +1,6 @@
 import { FLOW_CONTROL_DEFAULTS } from '@sluice/flow-control';
 import type { FlowControlOptions } from '@sluice/flow-control';
-import { booleanField, integerField } from '@sluice/nest-kit';
+import { booleanField, integerField, numberField } from '@sluice/nest-kit';
 import { z } from 'zod';
 
 /** How requests take their turns; see docs/flow-control.md. */
@@ -50,6 +50,7 @@ export const flowFields = {
     .default('x-sluice-tenant'),
   ROUTER_TENANT_WEIGHTS: numbersByName('weight', (value) => value > 0 && value < Infinity).default({}),
   ROUTER_TENANTS: integerField(1, 100_000).default(FLOW_CONTROL_DEFAULTS.maxTenants),
+  ROUTER_RESERVE_SHARE: numberField(0, 1).default(FLOW_CONTROL_DEFAULTS.reserveShare),
   ROUTER_BACKLOG_TOKENS: integerField(0, 1 << 30).default(FLOW_CONTROL_DEFAULTS.backlogTokens),
 };
 type FlowFields = z.output<z.ZodObject<typeof flowFields>>;
@@ -67,5 +68,6 @@ export const flowConfigOf = (c: FlowFields): FlowConfig => ({
     weights: c.ROUTER_TENANT_WEIGHTS,
     maxTenants: c.ROUTER_TENANTS,
     backlogTokens: c.ROUTER_BACKLOG_TOKENS,
+    reserveShare: c.ROUTER_RESERVE_SHARE,
   },
 });

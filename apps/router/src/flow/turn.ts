@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Line, ShedReason, Ticket } from '@sluice/flow-control';
-import type { WorkerId } from '@sluice/model';
+import type { PrefillBeside, WorkerId } from '@sluice/model';
 import type { Booking } from '@sluice/routing';
 import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
 import type { Plan, PlanResult } from '../decision/plan.ts';
@@ -90,6 +90,11 @@ export class Turn implements Waiting {
   tokens(count: number): void {
     this.booking!.tokens(count);
     this.pool.flow.wrote(this.ticket, count);
+  }
+
+  /** What its worker prefilled of others meanwhile; null when no first token was seen. */
+  get beside(): PrefillBeside | null {
+    return this.booking!.beside();
   }
 
   /** The attempt has ended. */
