@@ -83,7 +83,18 @@ export async function routeRequest(router: Router, { api, headers, body, client 
     const { tap } = forwarding;
     turn.end(outcome, tap);
     const endedAtMs = performance.now();
-    const attempt = { pool, request, prompt, plan, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs };
+    const attempt = {
+      pool,
+      request,
+      prompt,
+      plan,
+      tap,
+      outcome,
+      beside: turn.beside,
+      arrivedAtMs,
+      dispatchedAtMs,
+      endedAtMs,
+    };
     const result = settle(router, attempt);
     router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
 

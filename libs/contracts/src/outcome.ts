@@ -36,7 +36,21 @@ export const routeOutcome = defineSubject(
       decodeContextTokens: z.number(),
       inflightRequests: z.number(),
       kvUsage: z.number(),
+      /** Of the first of the queued requests, done already and not in `queuedPrefillTokens`. */
+      prefilledTokens: z.number().optional(),
+      /** Share of the KV cache in use once this request's uncached tokens are in. */
+      kvForecast: z.number().optional(),
     }),
+    /** Prompts of others that the worker computed until the first token, and after it; absent where nobody watched. */
+    beside: z
+      .strictObject({
+        tokensBefore: z.number(),
+        pairsBefore: z.number(),
+        tokensAfter: z.number(),
+        pairsAfter: z.number(),
+        stepsAfter: z.number(),
+      })
+      .optional(),
   }),
 );
 
@@ -49,6 +63,14 @@ export const stepParametersSchema = z.strictObject({
   kSeqMs: z.number(),
   apiBaseMs: z.number(),
   apiPerTokenMs: z.number(),
+});
+
+/** Factors on what the step constants predict, in one regime: to be right as often as not, and to cover 90 %. */
+const regimeFactors = z.strictObject({
+  ttftFactor: z.number(),
+  ttftTailFactor: z.number(),
+  tpotFactor: z.number(),
+  tpotTailFactor: z.number(),
 });
 
 /** Latency parameters in force, published by the latency-predictor on change and every few seconds. */
@@ -66,6 +88,10 @@ export const latencyParameters = defineSubject(
         /** Factor on the predicted TTFT that covers 90 % of the outcomes. */
         ttftTailFactor: z.number(),
         tpotTailFactor: z.number(),
+        /** By what a request meets at its worker; absent from a predictor that does not tell them apart. */
+        regimes: z
+          .strictObject({ idle: regimeFactors, loaded: regimeFactors, queued: regimeFactors, full: regimeFactors })
+          .optional(),
         /** Multiplies the variant's predictions for one worker; absent workers have 1. */
         workerBias: z.record(z.string(), z.number()),
         /** Mean output tokens, exponentially weighted. */

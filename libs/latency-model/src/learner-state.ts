@@ -1,12 +1,12 @@
 import type { EwmaState, QuantileState } from '@sluice/numerics';
-import type { ErrorTrackerState } from './error-tracker.ts';
+import type { ErrorTrackerState, ResidualState } from './error-tracker.ts';
 import type { StepEstimatorState } from './step-estimator.ts';
 import { PARAMETERS } from './work.ts';
 import type { WorkerBiasState } from './worker-bias.ts';
 
 /** All that a learner knows, as JSON. */
 export interface LearnerState {
-  readonly version: 1;
+  readonly version: 2;
   readonly samples: number;
   readonly estimator: StepEstimatorState;
   readonly bias: WorkerBiasState;
@@ -37,11 +37,18 @@ const list =
 
 const isEwma = record<EwmaState>({ sum: isNumber, weight: isNumber });
 const isQuantile = record<QuantileState>({ value: isNumber, scale: isAbove0, samples: isCount });
+const isResidual = record<ResidualState>({ median: isQuantile, tail: isQuantile, gain: isEwma });
 const isErrorTracker = record<ErrorTrackerState>({
   absolute: isEwma,
   covered: isEwma,
   tail: isQuantile,
   samples: isCount,
+  regimes: record<ErrorTrackerState['regimes']>({
+    idle: isResidual,
+    loaded: isResidual,
+    queued: isResidual,
+    full: isResidual,
+  }),
 });
 const isEstimator = record<StepEstimatorState>({
   scale: list(PARAMETERS.length, isAbove0),
@@ -63,7 +70,7 @@ const isBias = (value: unknown): boolean =>
       isAbove0(entry[3]),
   );
 const check = record<LearnerState>({
-  version: (value) => value === 1,
+  version: (value) => value === 2,
   samples: isCount,
   estimator: isEstimator,
   bias: isBias,

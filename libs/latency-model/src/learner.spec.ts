@@ -54,11 +54,14 @@ const outcome = (change: Partial<Outcome> = {}): Outcome => ({ ...syntheticOutco
 describe('Learner', () => {
   it('is its prior before samples', () => {
     const learner = createLearner({ prior: truth, engine });
+    const tail = expect.closeTo(1.5);
+    const none = { ttftFactor: 1, ttftTailFactor: tail, tpotFactor: 1, tpotTailFactor: tail };
     expect(learner.parameters()).toEqual({
       samples: 0,
       step: truth,
       ttftTailFactor: expect.closeTo(1.5),
       tpotTailFactor: expect.closeTo(1.5),
+      regimes: { idle: none, loaded: none, queued: none, full: none },
       workerBias: {},
       meanOutputTokens: 256,
       bytesPerToken: 4,
@@ -212,6 +215,51 @@ describe('Learner', () => {
     expect(learner.errors().ttft.samples).toBe(0);
   });
 
+  it('learns the same constants when later prompts are computed in its steps, where somebody watched', () => {
+    const rng = seededRng(21);
+    const errorAfter = (watched: boolean): number => {
+      const learner = createLearner({ prior: PRIORS.default, engine });
+      for (let i = 0; i < 1500; i++) {
+        const plain = syntheticOutcome(synthetic(truth, 1000 + i));
+        const tokensAfter = rng() < 0.6 ? 0 : Math.floor(60_000 * rng());
+        const stepsAfter = Math.ceil(tokensAfter / engine.chunkTokens);
+        const beside = {
+          tokensBefore: plain.load.queuedPrefillTokens,
+          pairsBefore: plain.load.queuedPrefillTokens ** 2 / 4,
+          tokensAfter,
+          pairsAfter: tokensAfter * 2000,
+          stepsAfter,
+        };
+        const slowerMs = tokensAfter * truth.aMsPerToken - stepsAfter * truth.twMs + truth.kAttMs * beside.pairsAfter;
+        const tpotMs = plain.tpotMs! + Math.max(0, slowerMs) / (plain.outputTokens - 1);
+        learner.observe({ ...plain, tpotMs, ...(watched && { beside }) });
+      }
+      const { step } = learner.parameters();
+      const decodeMs = (of: StepParameters): number => of.t0Ms + of.twMs + 20 * of.kSeqMs + 60_000 * of.kKvMs;
+      return Math.abs(decodeMs(step) / decodeMs(truth) - 1);
+    };
+    expect(errorAfter(true)).toBeLessThan(0.05);
+    expect(errorAfter(false)).toBeGreaterThan(2 * errorAfter(true));
+  });
+
+  it('learns nothing about steps from a first token that waited for memory, but how long such waits are', () => {
+    const learner = createLearner({ prior: truth, engine });
+    for (let i = 0; i < 300; i++) {
+      const { load, ...plain } = syntheticOutcome(synthetic(truth, 5000 + i));
+      learner.observe({ ...plain, ttftMs: 3 * plain.ttftMs!, tpotMs: null, load: { ...load, kvForecast: 1.1 } });
+    }
+    expect(learner.parameters().step).toEqual(truth);
+    const { full, queued } = learner.parameters().regimes;
+    expect(full.ttftFactor).toBeCloseTo(3, 0);
+    expect(full.ttftTailFactor).toBeGreaterThan(2.5);
+    expect(queued).toEqual({
+      ttftFactor: 1,
+      ttftTailFactor: expect.closeTo(1.5),
+      tpotFactor: 1,
+      tpotTailFactor: expect.closeTo(1.5),
+    });
+  });
+
   it('goes on from its stored state exactly as if it had never stopped', () => {
     const first = createLearner({ prior: PRIORS.default, engine });
     teach(first, synthetic(truth, 12), 400);
@@ -230,7 +278,7 @@ describe('Learner', () => {
       42,
       [],
       {},
-      { ...good, version: 2 },
+      { ...good, version: 1 },
       { ...good, samples: 'many' },
       { ...good, estimator: { scale: [1, 2, 3] } },
       { ...good, bias: [['w0', null, 3, 0.1]] },

@@ -6,10 +6,12 @@ import { isLearnerState } from './learner-state.ts';
 import type { LearnerState } from './learner-state.ts';
 import type { Measured, Outcome } from './outcome.ts';
 import { readOutcome } from './outcome.ts';
+import { REGIMES, regimeOf } from './regime.ts';
+import type { Regime } from './regime.ts';
 import type { Target } from './step-estimator.ts';
 import { StepEstimator } from './step-estimator.ts';
 import type { EngineShape, Work } from './work.ts';
-import { createWork, DEFAULT_ENGINE_SHAPE, tpotWork, ttftWork, workMs } from './work.ts';
+import { addPrefillBeside, createWork, DEFAULT_ENGINE_SHAPE, tpotWork, ttftWork, workMs } from './work.ts';
 import { WorkerBias } from './worker-bias.ts';
 
 export interface LearnerOptions {
@@ -24,13 +26,25 @@ export type Observation =
   | { readonly kind: 'ignored'; readonly reason: 'not-served' | 'nothing-measured' }
   | { readonly kind: 'rejected'; readonly reason: 'invalid' | 'outlier' };
 
+/** Factors on what the step constants predict, in one regime. */
+export interface RegimeFactors {
+  /** Makes it right as often as not; 1 where the constants alone did as well. */
+  readonly ttftFactor: number;
+  /** Covers 90 % of the outcomes. */
+  readonly ttftTailFactor: number;
+  readonly tpotFactor: number;
+  readonly tpotTailFactor: number;
+}
+
 /** What the learner says of its variant; the payload of `latency.v1` without pool and variant. */
 export interface LearnedParameters {
   /** Outcomes learned from; 0: this is the prior. */
   readonly samples: number;
   readonly step: StepParameters;
+  /** Over all regimes. */
   readonly ttftTailFactor: number;
   readonly tpotTailFactor: number;
+  readonly regimes: Readonly<Record<Regime, RegimeFactors>>;
   /** Multiplies every prediction of a worker; absent ones have 1. */
   readonly workerBias: Record<string, number>;
   readonly meanOutputTokens: number;
@@ -74,6 +88,7 @@ export class Learner {
     if (reading.kind === 'ignored') return reading;
     this.judge(outcome, reading.measured);
     const results = this.learn(outcome, reading.measured);
+    if (results.length === 0) return { kind: 'ignored', reason: 'nothing-measured' };
     if (!results.includes('learned') && !results.includes('new-regime')) {
       return { kind: 'rejected', reason: 'outlier' };
     }
@@ -97,6 +112,7 @@ export class Learner {
       step: this.estimator.parameters(),
       ttftTailFactor: this.ttft.tailFactor,
       tpotTailFactor: this.tpot.tailFactor,
+      regimes: this.regimes(),
       workerBias: Object.fromEntries(this.bias.factors()),
       meanOutputTokens: this.outputTokens.value,
       bytesPerToken: this.bytesPerToken.value,
@@ -110,7 +126,7 @@ export class Learner {
 
   toJSON(): LearnerState {
     return {
-      version: 1,
+      version: 2,
       samples: this.samples,
       estimator: this.estimator.toState(),
       bias: this.bias.toState(),
@@ -134,32 +150,46 @@ export class Learner {
     return true;
   }
 
+  private regimes(): Record<Regime, RegimeFactors> {
+    const factors = REGIMES.map((regime) => {
+      const ttft = this.ttft.factors(regime);
+      const tpot = this.tpot.factors(regime);
+      const { factor: ttftFactor, tailFactor: ttftTailFactor } = ttft;
+      return [regime, { ttftFactor, ttftTailFactor, tpotFactor: tpot.factor, tpotTailFactor: tpot.tailFactor }];
+    });
+    return Object.fromEntries(factors) as Record<Regime, RegimeFactors>;
+  }
+
   /** What was predicted is what the router knew: its own count of cached tokens, the mean output, the worker's bias. */
   private judge(outcome: Outcome, measured: Measured): void {
     const bias = this.bias.factor(outcome.worker);
+    const regime = regimeOf(outcome.load);
     if (measured.ttftMs !== null) {
-      this.ttft.observe(this.ttftMs(outcome, outcome.predictedCachedTokens) * bias, measured.ttftMs);
+      this.ttft.observe(regime, this.ttftMs(outcome, outcome.predictedCachedTokens) * bias, measured.ttftMs);
     }
     if (measured.tpotMs !== null) {
-      this.tpot.observe(this.tpotMs(outcome, this.outputTokens.value) * bias, measured.tpotMs);
+      this.tpot.observe(regime, this.tpotMs(outcome, this.outputTokens.value) * bias, measured.tpotMs);
     }
   }
 
-  /** What is learned from is what happened: the tokens that were cached and those that came out. */
+  /**
+   * What is learned from is what happened: the tokens that were cached, those that came out, and what else was computed
+   * meanwhile. Where memory is short a TTFT says how long that lasted, and nothing about steps.
+   */
   private learn(outcome: Outcome, measured: Measured): ReturnType<StepEstimator['observe']>[] {
     const cached = outcome.cachedTokens ?? outcome.predictedCachedTokens;
     const results: ReturnType<StepEstimator['observe']>[] = [];
-    if (measured.ttftMs !== null) {
-      this.ttftMs(outcome, cached);
+    if (measured.ttftMs !== null && regimeOf(outcome.load) !== 'full') {
+      this.ttftHappened(outcome, cached);
       results.push(this.learnSample('ttft', this.ttftScratch, measured.ttftMs, outcome.worker));
     }
     if (measured.tpotMs !== null) {
-      this.tpotMs(outcome, outcome.outputTokens);
+      this.tpotHappened(outcome);
       results.push(this.learnSample('tpot', this.tpotScratch, measured.tpotMs, outcome.worker));
     }
     if (measured.totalMs !== null) {
-      this.ttftMs(outcome, cached);
-      this.tpotMs(outcome, outcome.outputTokens);
+      this.ttftHappened(outcome, cached);
+      this.tpotHappened(outcome);
       const work = this.ttftScratch;
       for (let i = 0; i < work.length; i++) work[i]! += (outcome.outputTokens - 1) * this.tpotScratch[i]!;
       results.push(this.learnSample('total', work, measured.totalMs, outcome.worker));
@@ -174,7 +204,6 @@ export class Learner {
     return result;
   }
 
-  /** Leaves its work in `ttftScratch`. */
   private ttftMs(outcome: Outcome, cachedTokens: number): number {
     const step = this.estimator.parameters();
     const prompt = { promptTokens: outcome.promptTokens, cachedTokens };
@@ -182,11 +211,24 @@ export class Learner {
     return workMs(step, this.ttftScratch);
   }
 
-  /** Leaves its work in `tpotScratch`. */
   private tpotMs(outcome: Outcome, outputTokens: number): number {
     const step = this.estimator.parameters();
     tpotWork(step, outcome.load, { promptTokens: outcome.promptTokens, outputTokens }, this.tpotScratch);
     return workMs(step, this.tpotScratch);
+  }
+
+  /** Leaves the work until the first token, as it turned out, in `ttftScratch`. */
+  private ttftHappened({ promptTokens, load, beside }: Outcome, cachedTokens: number): void {
+    const step = this.estimator.parameters();
+    ttftWork(step, load, { promptTokens, cachedTokens }, this.engine, this.ttftScratch, beside ?? null);
+  }
+
+  /** Leaves the work of one output token, as it turned out on average, in `tpotScratch`. */
+  private tpotHappened({ promptTokens, outputTokens, load, beside }: Outcome): void {
+    const step = this.estimator.parameters();
+    tpotWork(step, load, { promptTokens, outputTokens }, this.tpotScratch);
+    if (beside === undefined) return;
+    addPrefillBeside(step, load, Math.max(1, outputTokens - 1), beside, this.tpotScratch);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { PrefillBeside } from '@sluice/model';
 import type { WorkerLoad } from './work.ts';
 
 /** What happened to one routed request; the fields of the `outcome.v1` message that the learner reads. */
@@ -16,6 +17,8 @@ export interface Outcome {
   readonly tpotMs: number | null;
   readonly e2eMs: number | null;
   readonly load: WorkerLoad;
+  /** What else the worker prefilled meanwhile; absent where nobody watched. */
+  readonly beside?: PrefillBeside | undefined;
 }
 
 /** What an outcome measured: a streamed one its TTFT and TPOT, another only their sum. */
@@ -61,8 +64,12 @@ export function readOutcome(outcome: Outcome): Reading {
 }
 
 function countsAreValid(outcome: Outcome): boolean {
-  const { promptTokens, outputTokens, predictedCachedTokens, cachedTokens, load } = outcome;
+  const { promptTokens, outputTokens, predictedCachedTokens, cachedTokens, load, beside } = outcome;
+  const { prefilledTokens = 0, kvForecast = 0 } = load;
   return (
+    isCount(prefilledTokens) &&
+    isCount(kvForecast) &&
+    (beside === undefined || besideIsValid(beside)) &&
     promptTokens >= 1 &&
     promptTokens <= MOST_TOKENS &&
     isCount(outputTokens) &&
@@ -74,5 +81,14 @@ function countsAreValid(outcome: Outcome): boolean {
     isCount(load.inflightRequests)
   );
 }
+
+const besideIsValid = (beside: PrefillBeside): boolean =>
+  isCount(beside.tokensBefore) &&
+  isCount(beside.tokensAfter) &&
+  isCount(beside.stepsAfter) &&
+  beside.pairsBefore >= 0 &&
+  beside.pairsBefore <= MOST_TOKENS ** 2 &&
+  beside.pairsAfter >= 0 &&
+  beside.pairsAfter <= MOST_TOKENS ** 2;
 
 const isCount = (value: number): boolean => value >= 0 && value <= MOST_TOKENS;

@@ -77,6 +77,24 @@ describe('predictTtftMs', () => {
     expect(Math.max(...errors)).toBeLessThan(0.2);
   });
 
+  it('waits for the rest of a step that is under way, and is prefilled in a later one', () => {
+    const load: WorkerLoad = {
+      queuedPrefillTokens: 3000,
+      prefilledTokens: 1000,
+      decodesRunning: 3,
+      decodeContextTokens: 9000,
+      inflightRequests: 4,
+    };
+    const decodeMs = step.t0Ms + step.kKvMs * 9000;
+    const restMs = 0.75 * (decodeMs + step.aMsPerToken * 4003 + 3 * step.kSeqMs) + (step.kAttMs * 3000 ** 2) / 2;
+    const ownMs = decodeMs + step.aMsPerToken * 2003 + 4 * step.kSeqMs + (step.kAttMs * 2000 ** 2) / 2;
+    const apiMs = step.apiBaseMs + 2000 * step.apiPerTokenMs;
+    const own = { promptTokens: 2000, cachedTokens: 0 };
+    expect(predictTtftMs(step, load, own, { chunkTokens: 8192 })).toBeCloseTo(apiMs + restMs + ownMs, 9);
+    const notBegun = predictTtftMs(step, { ...load, prefilledTokens: 0 }, own, { chunkTokens: 8192 });
+    expect(notBegun).toBeLessThan(apiMs + restMs + ownMs);
+  });
+
   it('is NaN, never a number that looks usable, when an argument is not finite', () => {
     for (const broken of [NaN, Infinity]) {
       expect(predictTtftMs(step, idle, { promptTokens: broken, cachedTokens: 0 }, { chunkTokens: 8192 })).toBeNaN();

@@ -40,13 +40,20 @@ export function predictCandidates(candidates: Candidates, query: RouteQuery, eng
     load.decodesRunning = candidates.decodesRunning[row]!;
     load.decodeContextTokens = candidates.decodeContextTokens[row]!;
     load.inflightRequests = candidates.inflightRequests[row]!;
+    load.prefilledTokens = candidates.prefilledTokens[row]!;
     prompt.cachedTokens = candidates.cachedTokens[row]!;
     predictedTtftMs[row] = predictTtftMs(step[row]!, load, prompt, engine);
     predictedTpotMs[row] = predictTpotMs(step[row]!, load, prompt);
   }
 }
 
-const load = { queuedPrefillTokens: 0, decodesRunning: 0, decodeContextTokens: 0, inflightRequests: 0 };
+const load = {
+  queuedPrefillTokens: 0,
+  decodesRunning: 0,
+  decodeContextTokens: 0,
+  inflightRequests: 0,
+  prefilledTokens: 0,
+};
 const prompt = { promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
 
 const finite = (ms: number): number => (ms < Infinity ? ms : NaN);

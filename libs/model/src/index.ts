@@ -9,6 +9,7 @@ export type { Rng } from './rng.ts';
 export { rootKey, spanKey } from './span-key.ts';
 export type { PrefixRoot } from './span-key.ts';
 export type { InFlight, LedgerMessage, LedgerRow } from './ledger-message.ts';
+export type { PrefillBeside } from './prefill-beside.ts';
 export type { Candidates, FleetColumns, RequestColumns, RouteQuery, Signal } from './candidates.ts';
 export type { StepParameters } from './step-parameters.ts';
 export { API_TIME, STEP_PROFILE_IDS, STEP_PROFILES } from './step-profiles.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { workerId } from '@sluice/model';
 import { createLedger } from './ledger.ts';
 import { createFleetTable } from './fleet-table.ts';
-import { readingWeight, usedKvTokens } from './occupancy.ts';
+import { kvForecast, readingWeight, usedKvTokens } from './occupancy.ts';
 import { pool, STEP } from './testing/pool.ts';
 
 const reading = { waitingRequests: 3, runningRequests: 7, kvUsage: 0.5, kvCapacityTokens: 1000 };
@@ -57,6 +57,16 @@ describe('occupancy', () => {
     expect(usedKvTokens(table.columns, 0)).toBe(500 + 20 + 31);
     old.release();
     expect(usedKvTokens(table.columns, 0)).toBe(500 - 101 + 31);
+  });
+
+  it('forecasts the share of the memory in use once a prompt is in, and none where its size is not known', () => {
+    const table = pool(2);
+    table.recordScrape(0, reading, 0);
+    table.columns.cachedTokens[0] = 100;
+    expect(kvForecast(table.columns, 0, 400)).toBe(0.8);
+    expect(kvForecast(table.columns, 0, 50)).toBe(0.5);
+    table.recordScrape(1, { ...reading, kvCapacityTokens: 0 }, 0);
+    expect(kvForecast(table.columns, 1, 400)).toBe(0);
   });
 
   it('gives a stale reading less and less say, and none to one never taken', () => {

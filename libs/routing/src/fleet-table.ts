@@ -216,7 +216,10 @@ export class FleetTable {
    */
   replaceSiblingShare(slot: WorkerSlot, before: InFlight | null, after: InFlight | null, isOld: boolean): void {
     const { siblings, row } = slot;
-    if ((after?.decodes ?? 0) > (before?.decodes ?? 0)) slot.queue.cleared(this.lastMs);
+    if ((after?.decodes ?? 0) > (before?.decodes ?? 0)) {
+      const done = Math.max(0, (before?.queuedPrefillTokens ?? 0) - (after?.queuedPrefillTokens ?? 0));
+      slot.queue.completed(done, done, this.lastMs);
+    }
     for (const name of COUNTS) siblings[name] += (after?.[name] ?? 0) - (before?.[name] ?? 0);
     slot.siblingShares += (after === null ? 0 : 1) - (before === null ? 0 : 1);
     if (row >= 0 && isOld) {

@@ -24,6 +24,6 @@ export type { BookedRequest, Booking, Ledger } from './ledger.ts';
 export { LedgerOutbox } from './ledger-outbox.ts';
 export { SIBLING_EXPIRY_MS, SIBLING_HEARTBEAT_MS, SiblingLedgers } from './sibling-ledgers.ts';
 export type { Applied, SiblingView } from './sibling-ledgers.ts';
-export { readingWeight, usedKvTokens } from './occupancy.ts';
+export { kvForecast, readingWeight, usedKvTokens } from './occupancy.ts';
 export { createSloTerms, DEFAULT_SPREAD, sloTerms } from './slo-terms.ts';
 export type { PredictionSpread, SloTerms } from './slo-terms.ts';

@@ -1,5 +1,7 @@
+import type { PrefillBeside } from '@sluice/model';
 import type { FleetTable, WorkerSlot } from './fleet-table.ts';
-import type { QueuedPrefill } from './prefill-queue.ts';
+import { pairsOf } from './prefill-queue.ts';
+import type { Prefilled, QueuedPrefill } from './prefill-queue.ts';
 
 /** What a request is expected to do on the worker it goes to. Fractions are rounded: the ledger counts whole tokens. */
 export interface BookedRequest {
@@ -20,6 +22,8 @@ export interface Booking {
   tokens(count: number): void;
   /** The request ended, in whatever way. */
   release(nowMs?: number): void;
+  /** What its worker prefilled of others since it was booked; null before the first token. */
+  beside(): PrefillBeside | null;
 }
 
 /**
@@ -59,6 +63,12 @@ class LedgerBooking implements Booking, QueuedPrefill {
   private readonly table: FleetTable;
   private readonly slot: WorkerSlot;
   private readonly sent: boolean;
+  /** Of its worker when it was booked: all it had prefilled, and what was done of the first in the queue. */
+  private readonly tokensAtBooking: number;
+  private readonly pairsAtBooking: number;
+  private readonly underWayAtBooking: number;
+  /** Of the step of its first token. */
+  private ownStep: Prefilled | null = null;
   private outputTokens = 0;
   private growthTokens: number;
   private state: 'queued' | 'decoding' | 'released' = 'queued';
@@ -72,6 +82,10 @@ class LedgerBooking implements Booking, QueuedPrefill {
     this.uncachedTokens = Math.min(whole(request.uncachedTokens), this.promptTokens);
     this.growthTokens = whole(request.expectedOutputTokens);
     const { inFlight } = slot;
+    const { tokens, pairs } = slot.queue.prefilled;
+    this.tokensAtBooking = tokens;
+    this.pairsAtBooking = pairs;
+    this.underWayAtBooking = slot.prefilledTokens;
     if (sent) slot.queue.append(this);
     inFlight.requests += 1;
     inFlight.queuedPrefillTokens += this.uncachedTokens;
@@ -112,6 +126,23 @@ class LedgerBooking implements Booking, QueuedPrefill {
     this.table.mirror(this.slot);
   }
 
+  beside(): PrefillBeside | null {
+    const { ownStep, promptTokens, uncachedTokens, underWayAtBooking } = this;
+    if (ownStep === null) return null;
+    const others = ownStep.tokens - this.tokensAtBooking - uncachedTokens;
+    const tokensBefore = Math.max(0, others - underWayAtBooking);
+    const pairs = ownStep.pairs - this.pairsAtBooking - pairsOf(promptTokens, uncachedTokens);
+    const now = this.slot.queue.prefilled;
+    return {
+      tokensBefore,
+      // what was under way is taken out by its share of the tokens
+      pairsBefore: others > 0 ? (Math.max(0, pairs) * tokensBefore) / others : 0,
+      tokensAfter: now.tokens - ownStep.tokens,
+      pairsAfter: now.pairs - ownStep.pairs,
+      stepsAfter: now.steps - ownStep.steps,
+    };
+  }
+
   private startDecoding(): void {
     const { inFlight } = this.slot;
     this.leaveQueue(true);
@@ -126,10 +157,15 @@ class LedgerBooking implements Booking, QueuedPrefill {
   private leaveQueue(done: boolean): void {
     if (!this.sent) return;
     const { slot, table } = this;
-    const wasHead = slot.queue.remove(this);
-    if (!done && !wasHead) return;
-    slot.queue.cleared(table.nowMs);
-    slot.prefilledTokens = 0;
+    const { queue } = slot;
+    const wasHead = queue.remove(this);
+    if (done) {
+      queue.completed(this.promptTokens, this.uncachedTokens, table.nowMs);
+      this.ownStep = queue.prefilled;
+    } else if (wasHead) {
+      queue.cleared(table.nowMs);
+    }
+    if (done || wasHead) slot.prefilledTokens = 0;
   }
 
   private grow(count: number): void {

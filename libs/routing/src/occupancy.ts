@@ -1,4 +1,4 @@
-import type { FleetColumns } from '@sluice/model';
+import type { Candidates, FleetColumns } from '@sluice/model';
 
 /** A reading younger than this counts in full. */
 const FRESH_MS = 1000;
@@ -20,6 +20,13 @@ export function usedKvTokens(fleet: FleetColumns, row: number): number {
     else if (carried < 0) used = (1 - say) * held;
   }
   return used + fleet.queuedPrefillTokens[row]!;
+}
+
+/** Share of the KV cache of the worker in `row` that is in use once a prompt is in it; 0 when its size is not known. */
+export function kvForecast(candidates: Candidates, row: number, promptTokens: number): number {
+  const capacity = candidates.kvCapacityTokens[row]!;
+  if (!(capacity > 0)) return 0;
+  return (usedKvTokens(candidates, row) + Math.max(0, promptTokens - candidates.cachedTokens[row]!)) / capacity;
 }
 
 /** Weight of a reading of the given age, 0 to 1; 0 for Infinity (never scraped) and NaN. */

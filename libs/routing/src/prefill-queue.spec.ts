@@ -115,6 +115,49 @@ describe('the progress of prefills', () => {
     expect(usedKvTokens(table.columns, 0)).toBe(60_000 + 50_000);
   });
 
+  it('tells a request what was prefilled of others before its first token, its own step included, and after', () => {
+    const table = pool(1);
+    const ledger = createLedger(table);
+    const book = (promptTokens: number, uncachedTokens: number): Booking =>
+      ledger.book(0, { promptTokens, uncachedTokens, expectedOutputTokens: 10 });
+    const long = book(100_000, 100_000);
+    table.ageSignals(API_MS + PREFILL_MS / 4);
+    const mine = book(3000, 1000);
+    const [sameStep, later, alsoLater, given] = [book(600, 600), book(2000, 500), book(20_000, 20_000), book(900, 900)];
+    expect(mine.beside()).toBeNull();
+    long.firstToken(9000);
+    mine.firstToken(9100);
+    sameStep.firstToken(9101);
+    later.firstToken(9200);
+    alsoLater.firstToken(10_200);
+    given.release(10_300);
+    mine.release(10_400);
+    const longPairs = 100_000 ** 2 / 2;
+    const samePairs = 600 ** 2 / 2;
+    expect(mine.beside()).toEqual({
+      // a quarter of the long one was done when ours came
+      tokensBefore: 75_600,
+      pairsBefore: ((longPairs + samePairs) * 75_600) / 100_600,
+      tokensAfter: 20_500,
+      pairsAfter: 500 * 1750 + 20_000 ** 2 / 2,
+      stepsAfter: 4,
+    });
+    expect(given.beside()).toBeNull();
+    for (const booking of [long, sameStep, later, alsoLater]) booking.release();
+  });
+
+  it('counts the prompts of siblings among them', () => {
+    const table = pool(1);
+    const slot = table.slotOf(w0);
+    const mine = createLedger(table).book(0, { promptTokens: 100, uncachedTokens: 100, expectedOutputTokens: 5 });
+    const theirs = { ...slot.inFlight, queuedPrefillTokens: 4000 };
+    table.replaceSiblingShare(slot, null, theirs, false);
+    mine.firstToken(50);
+    table.ageSignals(200);
+    table.replaceSiblingShare(slot, theirs, { ...theirs, queuedPrefillTokens: 0, decodes: 1 }, false);
+    expect(mine.beside()).toMatchObject({ tokensBefore: 0, tokensAfter: 4000, stepsAfter: 1 });
+  });
+
   it('equals what a list of all requests gives, added up chunk by chunk (seeded)', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const rng = seededRng(seed);

@@ -9,10 +9,21 @@ export interface QueuedPrefill {
   after: QueuedPrefill | null;
 }
 
+/** What a worker has prefilled in its life, up to and including one step. Later prompts of the same step still add to it. */
+export interface Prefilled {
+  readonly atMs: number;
+  tokens: number;
+  /** (query, key) pairs. */
+  pairs: number;
+  steps: number;
+}
+
 /** Token budget of a step: vLLM's default for an API server. */
 const CHUNK_TOKENS = 8192;
 /** A head that is late waits for memory, or its prediction is off: this much of it is never taken for done. */
 const MOST_DONE = 0.95;
+/** First tokens so close to one another come from one step: two steps are further apart. */
+const SAME_STEP_MS = 3;
 
 /**
  * The requests of one worker that wait for their first token, first come first served as engines prefill them, and how
@@ -23,6 +34,12 @@ export class PrefillQueue {
   private tail: QueuedPrefill | null = null;
   /** When a head was last done, ours or a sibling's: the next one began then, if it was there. */
   private clearedAtMs = -Infinity;
+  private latest: Prefilled = { atMs: -Infinity, tokens: 0, pairs: 0, steps: 0 };
+
+  /** Up to the last step in which a prompt was done. */
+  get prefilled(): Prefilled {
+    return this.latest;
+  }
 
   get isEmpty(): boolean {
     return this.head === null;
@@ -46,6 +63,21 @@ export class PrefillQueue {
     request.before = null;
     request.after = null;
     return before === null;
+  }
+
+  /** The first token of a prompt of this shape: it is computed. */
+  completed(promptTokens: number, uncachedTokens: number, nowMs: number): void {
+    this.cleared(nowMs);
+    let { latest } = this;
+    let steps = Math.floor(uncachedTokens / CHUNK_TOKENS);
+    if (nowMs - latest.atMs > SAME_STEP_MS) {
+      latest = { atMs: nowMs, tokens: latest.tokens, pairs: latest.pairs, steps: latest.steps };
+      this.latest = latest;
+      steps++;
+    }
+    latest.tokens += uncachedTokens;
+    latest.pairs += pairsOf(promptTokens, uncachedTokens);
+    latest.steps += steps;
   }
 
   /** The engine is through with a prompt, and turns to the next one. */
@@ -78,5 +110,9 @@ function prefillMs(
   const steps = Math.ceil(uncachedTokens / Math.max(1, CHUNK_TOKENS - decodes));
   const perStepMs = step.t0Ms + step.kKvMs * decodeContextTokens + step.kSeqMs * (decodes + 1);
   const computeMs = Math.max(steps * step.twMs, step.aMsPerToken * (uncachedTokens + steps * decodes));
-  return steps * perStepMs + computeMs + step.kAttMs * uncachedTokens * (promptTokens - uncachedTokens / 2);
+  return steps * perStepMs + computeMs + step.kAttMs * pairsOf(promptTokens, uncachedTokens);
 }
+
+/** (query, key) pairs of a prompt's uncached part: chunks telescope. */
+export const pairsOf = (promptTokens: number, uncachedTokens: number): number =>
+  uncachedTokens * (promptTokens - uncachedTokens / 2);

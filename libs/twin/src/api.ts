@@ -1,4 +1,5 @@
 import type { EngineProfile } from '@sluice/engine-model';
+import type { Outcome } from '@sluice/latency-model';
 import type { FlowControlOptions } from '@sluice/flow-control';
 import type { PolicyId, PolicyOptions } from '@sluice/routing';
 
@@ -134,6 +135,11 @@ export interface TwinOptions {
 /** Of all measured requests, a failed one as infinitely late; null where that makes the value infinite or nothing was measured. */
 export interface LatencySummary {
   readonly mean: number | null;
+  /**
+   * Where latency is learned: what the engine in `row` showed of a request that was sent there at `sentMs` and has just
+   * ended.
+   */
+  readonly onOutcome?: (row: number, outcome: Outcome, sentMs: number, nowMs: number) => void;
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;

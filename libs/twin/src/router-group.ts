@@ -9,6 +9,7 @@ import type { IndexKind } from './create-prefix-view.ts';
 import type { KvBatch } from './kv-batch.ts';
 import { KvHoldings } from './kv-holdings.ts';
 import { LearnedLatency } from './learned-latency.ts';
+import type { OutcomeListener } from './learned-latency.ts';
 import { randomStream } from './random-stream.ts';
 import { blockSizeOf, kvTokensOf, stepOf } from './replica.ts';
 import type { Timeline } from './timeline.ts';
@@ -30,6 +31,7 @@ export interface RouterGroupOptions {
   /** Null: requests are sent at once. */
   readonly flowControl: Partial<FlowControlOptions> | null;
   readonly sender: FlightSender;
+  readonly onOutcome: OutcomeListener | undefined;
 }
 
 /** The routers in front of one fleet. Each decides for itself, on what itself saw; what latency teaches is shared. */
@@ -52,7 +54,7 @@ export class RouterGroup {
     const variants = engines.map(({ variant, profile }) => variant ?? profile.id);
     const policies = Array.from({ length: count }, createPolicy);
     this.readsEvents = learns || readsPrefix(policies[0]!);
-    this.learned = learns ? new LearnedLatency(ids, variants, steps) : null;
+    this.learned = learns ? new LearnedLatency(ids, variants, steps, options.onOutcome) : null;
     this.routers = policies.map(
       (policy, number) =>
         new TwinRouter({

@@ -111,6 +111,7 @@ export class TwinGate implements FlowHost<Flight> {
         this.flow.wrote(ticket!, count);
       },
       release: (nowMs) => booking.release(nowMs),
+      beside: () => booking.beside(),
     };
   }
 

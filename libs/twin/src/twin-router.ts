@@ -1,8 +1,9 @@
 import type { FlowControlOptions, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
+import type { Outcome } from '@sluice/latency-model';
 import type { WorkerLoad } from '@sluice/latency-model';
 import type { Rng, RouteQuery, Signal, StepParameters, WorkerId } from '@sluice/model';
-import { createDecisionTerms, createFleetTable, createLedger } from '@sluice/routing';
+import { createDecisionTerms, createFleetTable, createLedger, kvForecast } from '@sluice/routing';
 import type { BookedRequest, Booking, Choice, Policy, ScrapedSignals } from '@sluice/routing';
 import { createPrefixView } from './create-prefix-view.ts';
 import type { IndexKind } from './create-prefix-view.ts';
@@ -164,6 +165,8 @@ export class TwinRouter implements EventReader {
               decodeContextTokens: columns.decodeContextTokens[row]!,
               inflightRequests: columns.inflightRequests[row]!,
             },
+              prefilledTokens: columns.prefilledTokens[row]!,
+              kvForecast: kvForecast(columns, row, promptTokens),
       room: this.gate?.roomOf(row, columns, this.terms) ?? null,
     };
   }
@@ -190,7 +193,7 @@ export class TwinRouter implements EventReader {
     this.gate?.ended(flight, nowMs);
     this.outputTokens.add(outputTokens);
     if (load !== null) {
-      this.learned?.observe(row, {
+      const outcome: Outcome = {
         worker: this.ids[row]!,
         streamed: true,
         result: 'completed',
@@ -203,7 +206,9 @@ export class TwinRouter implements EventReader {
         tpotMs: outputTokens < 2 ? null : (nowMs - flight.firstTokenMs) / (outputTokens - 1),
         e2eMs: nowMs - atMs,
         load,
-      });
+        beside: booking.beside() ?? undefined,
+      };
+      this.learned?.observe(row, outcome, atMs, nowMs);
     }
     if (speculation !== null) this.prefix?.settle(speculation, true, nowMs);
   }

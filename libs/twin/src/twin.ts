@@ -103,6 +103,7 @@ class Twin implements ReplicaListener, FlightSender {
       timeline,
       flowControl: options.flowControl ?? null,
       sender: this,
+      onOutcome: options.onOutcome,
     });
     const told = this.routers.readsEvents ? toldBlocksOf(index) : null;
     this.fleet = new EngineFleet({ setups: engines, timeline, listener: this, seed, jitter, told });

@@ -1,7 +1,7 @@
 import type { Line, Placement, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { RouteQuery, WorkerId } from '@sluice/model';
-import { tieBand, usedKvTokens } from '@sluice/routing';
+import { kvForecast, tieBand, usedKvTokens } from '@sluice/routing';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { Turn } from '../flow/turn.ts';
@@ -17,6 +17,8 @@ export interface LoadAtDispatch {
   readonly decodeContextTokens: number;
   readonly inflightRequests: number;
   readonly kvUsage: number;
+  readonly prefilledTokens: number;
+  readonly kvForecast: number;
 }
 
 /** How a request will be served. */
@@ -114,6 +116,8 @@ function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {
       decodeContextTokens: columns.decodeContextTokens[row]!,
       inflightRequests: columns.inflightRequests[row]!,
       kvUsage: columns.kvUsage[row]!,
+      prefilledTokens: columns.prefilledTokens[row]!,
+      kvForecast: kvForecast(columns, row, query.promptTokens),
     },
     room: holds
       ? {

@@ -1,4 +1,5 @@
 import { routeOutcome } from '@sluice/contracts';
+import type { PrefillBeside } from '@sluice/model';
 import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
 import type { Pool } from '../fleet/pool.ts';
 import { badGateway, gatewayTimeout, unavailable } from '../http/problem.ts';
@@ -20,6 +21,8 @@ export interface Attempt {
   readonly plan: Plan;
   readonly tap: Forwarding['tap'];
   readonly outcome: ForwardOutcome;
+  /** What its worker prefilled of others meanwhile; null when no first token was seen. */
+  readonly beside: PrefillBeside | null;
   /** When the request arrived. Milliseconds of performance.now, the tap's clock, as all below. */
   readonly arrivedAtMs: number;
   readonly dispatchedAtMs: number;
@@ -86,6 +89,8 @@ export function settle(router: Router, attempt: Attempt): Result {
     predictedTtftMs: plan.predictedTtftMs,
     predictedTpotMs: plan.predictedTpotMs,
     load: plan.load,
+    // when an answer that is not streamed had its first token is a guess, and so is what came before it
+    ...(attempt.beside !== null && request.streamed && { beside: attempt.beside }),
   });
   return result;
 }
