@@ -24,3 +24,13 @@ export const idList =
     if (new Set(ids).size < ids.length) throw new InvalidArgumentError(`a ${what} is named twice.`);
     return found as Id[];
   };
+
+/** Parser of the address of an HTTP server. */
+export const origin = (text: string): string => {
+  const parsed = URL.canParse(text) ? new URL(text) : null;
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new InvalidArgumentError('Give a URL such as http://host:8000.');
+  if (parsed.pathname !== '/' || parsed.search !== '')
+    throw new InvalidArgumentError('Give the address alone, without a path.');
+  return parsed.origin;
+};

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { freePort } from '@sluice/process';
 import { buildProgram, EXIT } from './program.ts';
 
 /** What the last run wrote to stderr. */
@@ -50,6 +51,10 @@ describe('sluice', () => {
     [['simulate', '--trace', 't.jsonl', '--policy', 'fastest']],
     [['simulate', '--trace', 't.jsonl', '--policy', 'p2c,p2c']],
     [['simulate', '--trace', 't.jsonl', '--profile', 'abacus']],
+    [['explain']],
+    [['explain', 'last', '--admin', 'router:8081']],
+    [['status', '--admin', 'http://router:8081/router']],
+    [['workers', 'all']],
     [['fly']],
     [[]],
   ])('refuses %j with the exit code of wrong usage', async (args) => {
@@ -76,6 +81,15 @@ describe('sluice', () => {
   it('says which trace cannot be read, and fails', async () => {
     expect(await run('simulate', '--trace', '/nonexistent/trace.jsonl')).toBe(EXIT.failed);
     expect(complaint).toContain('/nonexistent/trace.jsonl');
+  });
+
+  it('says which admin API cannot be reached, and fails', async () => {
+    const admin = `http://127.0.0.1:${await freePort()}`;
+    for (const command of [['explain', 'last'], ['workers']]) {
+      expect(await run(...command, '--admin', admin)).toBe(EXIT.failed);
+      expect(complaint).toMatch(/^sluice \w+: cannot reach http:\S+: connection refused/);
+    }
+    expect(await run('status', '--admin', admin)).toBe(EXIT.failed);
   });
 
   it('says which fleet file cannot be read, and fails', async () => {

@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { number } from './arguments.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { addAdminCommands } from './admin-commands.ts';
+import { number, origin } from './arguments.ts';
 import { addSimulate } from './simulate/command.ts';
 import type { Surroundings } from './simulate/simulate.ts';
 import { runUp, type UpOptions } from './up/up.ts';
@@ -11,16 +12,7 @@ export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const url = (text: string): string => {
-  const parsed = URL.canParse(text) ? new URL(text) : null;
-  if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    throw new InvalidArgumentError('Give a URL such as http://host:8000.');
-  if (parsed.pathname !== '/' || parsed.search !== '')
-    throw new InvalidArgumentError('Give the address alone, without a path.');
-  return parsed.origin;
-};
-
-const repeated = (text: string, before: readonly string[]): string[] => [...before, url(text)];
+const repeated = (text: string, before: readonly string[]): string[] => [...before, origin(text)];
 
 /** The command line. `run` resolves with the exit code and never throws for what a user typed. */
 export function buildProgram(env: Environment): { run(argv: readonly string[]): Promise<number> } {
@@ -73,9 +65,11 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     node: process.version,
     argv: given.slice(2),
   });
-  addSimulate(program, surroundings, (exitCode) => {
+  const done = (exitCode: number): void => {
     code = exitCode;
-  });
+  };
+  addAdminCommands(program, `http://127.0.0.1:${envPort(env['SLUICE_ADMIN_PORT'], 8081)}`, surroundings, done);
+  addSimulate(program, surroundings, done);
 
   return {
     async run(argv) {

@@ -1,0 +1,81 @@
+import { AdminClient, AdminError } from '../admin-client.ts';
+import { stylesOf, widthOf } from '../speaker.ts';
+import type { Speaker } from '../speaker.ts';
+import type { Decision } from './decision.ts';
+import { explainPage } from './page.ts';
+
+export interface ExplainOptions {
+  readonly admin: string;
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+/** Decisions of one request that are looked up in either direction. */
+const LONGEST_CHAIN = 16;
+
+/**
+ * Prints why a decision fell as it did.
+ * @param id of a decision, or `last`
+ * @throws AdminError when the router cannot be asked, or does not know the decision
+ */
+export async function explain(id: string, options: ExplainOptions, speaker: Speaker, nowMs: number): Promise<void> {
+  const client = await AdminClient.connect(options.admin);
+  const decision = id === 'last' ? await lastDecision(client) : await decisionOf(client, id);
+  if (options.json) {
+    speaker.out.write(`${JSON.stringify(decision, null, 2)}\n`);
+    return;
+  }
+  const chain = await chainOf(client, decision);
+  const styles = stylesOf(speaker);
+  speaker.out.write(explainPage(decision, chain, { width: widthOf(speaker), all: options.all, styles, nowMs }));
+}
+
+const get = (client: AdminClient, id: string): Promise<Decision> =>
+  client.get<Decision>('router', `/decisions/${encodeURIComponent(id)}`);
+
+async function lastDecision(client: AdminClient): Promise<Decision> {
+  const { decisions } = await client.get<{ decisions: readonly Decision[] }>('router', '/decisions?limit=1');
+  const [last] = decisions;
+  if (last === undefined) throw new AdminError('this router has made no decision yet: send it a request');
+  return last;
+}
+
+async function decisionOf(client: AdminClient, id: string): Promise<Decision> {
+  try {
+    return await get(client, id);
+  } catch (error) {
+    if (!(error instanceof AdminError) || error.status !== 404) throw error;
+    throw new AdminError(await whyUnknown(client, id), 404);
+  }
+}
+
+async function whyUnknown(client: AdminClient, id: string): Promise<string> {
+  const [{ decisions }, { router }] = await Promise.all([
+    client.get<{ decisions: number }>('router', '/config'),
+    client.get<{ router: string }>('router', '/siblings'),
+  ]);
+  const why = id.startsWith(`${router}-`)
+    ? `it keeps its last ${decisions} decisions (ROUTER_DECISIONS)`
+    : `its ids begin with ${router}-: another router made it, or this one before its last start`;
+  return `the router at ${client.origin} has no decision '${id}': ${why}`;
+}
+
+/** What went before and after, oldest first, as far as the router still knows it. */
+async function chainOf(client: AdminClient, decision: Decision): Promise<Decision[]> {
+  const walk = async (next: (of: Decision) => string | null): Promise<Decision[]> => {
+    const found: Decision[] = [];
+    for (let id = next(decision); id !== null && found.length < LONGEST_CHAIN;) {
+      const other = await get(client, id).catch((error: unknown) => {
+        if (error instanceof AdminError && error.status === 404) return null;
+        throw error;
+      });
+      if (other === null) break;
+      found.push(other);
+      id = next(other);
+    }
+    return found;
+  };
+  const before = await walk(({ movedFrom, retryOf }) => movedFrom ?? retryOf);
+  const after = await walk(({ followedBy }) => followedBy);
+  return [...before.reverse(), decision, ...after];
+}

@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { recorder, startAdminServer } from '../testing/admin-server.ts';
+import type { AdminServer } from '../testing/admin-server.ts';
+import { printStatus } from './status.ts';
+import { printWorkers } from './workers.ts';
+
+const servers: AdminServer[] = [];
+const start = async (routes: Record<string, unknown>): Promise<string> => {
+  servers.push(await startAdminServer(routes));
+  return servers.at(-1)!.origin;
+};
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+const OK = { ready: true, checks: { bus: { ok: true, detail: 'connected' } } };
+const BAD = {
+  ready: false,
+  checks: { workers: { ok: false, detail: '0 of 4 up' }, bus: { ok: true, detail: 'connected' } },
+};
+
+describe('status', () => {
+  it('shows every service of every address, and whether all are ready', async () => {
+    const several = await start({ '/readyz': [503, { ready: false, services: { 'kv-index': OK, router: BAD } }] });
+    const alone = await start({ '/readyz': OK, '/healthz': { service: 'event-bridge' } });
+    const speaker = recorder();
+    expect(await printStatus({ admin: [several, alone], json: false }, speaker)).toBe(false);
+    expect(speaker.said.out).toBe(
+      [
+        'kv-index: ready',
+        '  ok   bus  connected',
+        'router: not ready',
+        '  BAD  workers  0 of 4 up',
+        '  ok   bus      connected',
+        'event-bridge: ready',
+        '  ok   bus  connected',
+        '',
+      ].join('\n'),
+    );
+    expect(await printStatus({ admin: [alone], json: false }, recorder())).toBe(true);
+  });
+
+  it('goes on where one address does not answer, and has all of it as JSON', async () => {
+    const gone = await start({});
+    await servers.pop()!.close();
+    const alone = await start({ '/readyz': OK, '/healthz': { service: 'router' } });
+    const speaker = recorder();
+    expect(await printStatus({ admin: [gone, alone], json: true }, speaker)).toBe(false);
+    expect(JSON.parse(speaker.said.out)).toEqual({
+      ready: false,
+      admins: [
+        { admin: gone, services: {}, error: expect.stringMatching(/connection refused/) },
+        { admin: alone, services: { router: OK }, error: null },
+      ],
+    });
+  });
+});
+
+describe('workers', () => {
+  const worker = (id: string, rest: object = {}) => ({
+    worker: id,
+    pool: 'main',
+    up: true,
+    state: 'up',
+    reason: '',
+    prefixes: 'live',
+    signalAgeMs: 120,
+    blockTokens: 16,
+    inflightRequests: 3,
+    queuedPrefillTokens: 1500,
+    siblingRequests: 0,
+    siblingQueuedPrefillTokens: 0,
+    waitingRequests: 0,
+    kvUsage: 0.5,
+    ...rest,
+  });
+  const routes = (workers: object[]) => ({
+    '/readyz': OK,
+    '/healthz': { service: 'router' },
+    '/workers': { fleetVersion: 1, workers },
+    '/index': { workers: [{ worker: 'w10', confidence: 'live', blocks: 400 }] },
+  });
+
+  it('are a table in 80 columns, in the order of their names, with the reason of those that are down', async () => {
+    const down = worker('w2', { up: false, state: 'down', reason: 'refused', signalAgeMs: null, blockTokens: null });
+    const admin = await start(routes([worker('w10'), down]));
+    const speaker = recorder();
+    await printWorkers({ admin, json: false }, speaker);
+    expect(speaker.said.out).toBe(
+      [
+        'worker  state  requests  queued tok  waiting    KV  cached tok  index     age',
+        'w2      down          3       1,500        0  50 %           -  live    never',
+        'w10     up            3       1,500        0  50 %       6,400  live   120 ms',
+        'w2 takes no requests: down, refused',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it("tell siblings' requests from the router's own, and are JSON with their part of the index", async () => {
+    const admin = await start(routes([worker('w10', { siblingRequests: 1, siblingQueuedPrefillTokens: 500 })]));
+    const [text, json] = [recorder(), recorder()];
+    await printWorkers({ admin, json: false }, text);
+    expect(text.said.out).toMatch(/w10 +up +2\+1 +1,000\+500 /);
+    await printWorkers({ admin, json: true }, json);
+    expect(JSON.parse(json.said.out)).toMatchObject({
+      workers: [{ worker: 'w10', index: { confidence: 'live', blocks: 400 } }],
+    });
+  });
+});
