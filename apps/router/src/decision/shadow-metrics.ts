@@ -20,6 +20,8 @@ export function createShadowMetrics(metrics: Metrics): (pool: string, policy: Po
   return (pool, policy) => {
     const agree = decisions.labels({ pool, policy, choice: 'agree' });
     const differ = decisions.labels({ pool, policy, choice: 'differ' });
+    agree.inc(0);
+    differ.inc(0);
     const ttft = regret({ pool, policy, of: 'ttft' });
     const e2e = regret({ pool, policy, of: 'e2e' });
     return (choice) => {

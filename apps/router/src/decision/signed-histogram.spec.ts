@@ -3,6 +3,12 @@ import { createMetrics } from '@sluice/telemetry';
 import { signedHistogram } from './signed-histogram.ts';
 
 describe('signedHistogram', () => {
+  it('has both signs before anything was observed', async () => {
+    const metrics = createMetrics({ service: 'router', process: false });
+    signedHistogram(metrics, { name: 'd_seconds', help: 'd', labels: [] })({});
+    expect((await metrics.text()).match(/_count{.*} 0$/gm)).toHaveLength(2);
+  });
+
   it('keeps both signs apart, so that no sum ever falls', async () => {
     const metrics = createMetrics({ service: 'router', process: false });
     const observe = signedHistogram(metrics, { name: 'd_seconds', help: 'd', labels: ['pool'] })({ pool: 'p' });

@@ -20,6 +20,8 @@ export function signedHistogram<L extends string>(
     buckets: SECONDS,
   });
   return (labels) => {
+    // Both signs are there from the beginning: what is absent cannot be subtracted.
+    for (const direction of ['later', 'sooner']) histogram.zero({ ...labels, direction });
     const later = histogram.labels({ ...labels, direction: 'later' });
     const sooner = histogram.labels({ ...labels, direction: 'sooner' });
     return (differenceMs) => {
