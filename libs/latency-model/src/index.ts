@@ -2,6 +2,8 @@ export { PRIORS, PROFILE_IDS } from './priors.ts';
 export type { ProfileId } from './priors.ts';
 export { DEFAULT_ENGINE_SHAPE } from './work.ts';
 export type { EngineShape, PromptShape, WorkerLoad } from './work.ts';
+export { OutputLengths } from './output-length.ts';
+export type { OutputEstimate, RequestClass } from './output-length.ts';
 export { regimeOf, REGIMES } from './regime.ts';
 export type { Regime } from './regime.ts';
 export { biased, predictCandidates, predictTpotMs, predictTtftMs } from './predict.ts';

@@ -1,10 +1,11 @@
 import type { FlowControlOptions, Room } from '@sluice/flow-control';
-import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
-import type { Outcome } from '@sluice/latency-model';
+import { DEFAULT_ENGINE_SHAPE, OutputLengths, predictCandidates } from '@sluice/latency-model';
+import type { Outcome, RequestClass } from '@sluice/latency-model';
 import type { WorkerLoad } from '@sluice/latency-model';
 import type { Rng, RouteQuery, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger, kvForecast } from '@sluice/routing';
 import type { BookedRequest, Booking, Choice, Policy, ScrapedSignals } from '@sluice/routing';
+import type { SimulatedRequest } from './api.ts';
 import { createPrefixView } from './create-prefix-view.ts';
 import type { IndexKind } from './create-prefix-view.ts';
 import type { EventReader } from './event-stream.ts';
@@ -13,7 +14,6 @@ import type { KvBatch } from './kv-batch.ts';
 import type { LearnedLatency } from './learned-latency.ts';
 import type { PrefixView } from './prefix-view.ts';
 import { BYTES_PER_TOKEN } from './production-view.ts';
-import { RunningMean } from './running-mean.ts';
 import type { Timeline } from './timeline.ts';
 import { TwinGate } from './twin-gate.ts';
 import type { FlightSender, Routed } from './twin-gate.ts';
@@ -68,6 +68,14 @@ export const readsPrefix = (policy: Policy): boolean => policy.needs.some((signa
 /** The router takes this for the mean output until answers say better. */
 const PRIOR_OUTPUT_TOKENS = 200;
 
+/** What the router knows of the output before there is any. */
+const classOf = ({ promptTokens, session }: SimulatedRequest): RequestClass => ({
+  maxTokens: null,
+  promptTokens,
+  streamed: true,
+  sessionHash: session,
+});
+
 /**
  * The router in virtual time: the production table, ledger, index, predictions and policy, called in the order of
  * `planRequest` and `routeRequest` in apps/router. It knows its own requests, polled metrics and delayed events.
@@ -83,7 +91,7 @@ export class TwinRouter implements EventReader {
   private readonly prefix: PrefixView | null;
   private readonly learned: LearnedLatency | null;
   private readonly knowsOutputs: boolean;
-  private readonly outputTokens = new RunningMean(PRIOR_OUTPUT_TOKENS);
+  private readonly outputs = new OutputLengths(PRIOR_OUTPUT_TOKENS);
   private readonly gate: TwinGate | null;
   private readonly query: { -readonly [Key in keyof RouteQuery]: RouteQuery[Key] } = {
     promptTokens: 0,
@@ -137,7 +145,9 @@ export class TwinRouter implements EventReader {
     const { ttftSloMs, tpotSloMs, deadlineMs } = request;
     const waitedMs = nowMs - arrivalMs;
     query.promptTokens = promptTokens;
-    query.expectedOutputTokens = this.knowsOutputs ? request.outputTokens : this.outputTokens.value;
+    query.expectedOutputTokens = this.knowsOutputs
+      ? request.outputTokens
+      : this.outputs.estimate(classOf(request)).mean;
     query.sessionHash = request.session;
     query.ttftSloMs = ttftSloMs === undefined ? null : ttftSloMs - waitedMs;
     query.tpotSloMs = tpotSloMs ?? null;
@@ -164,9 +174,9 @@ export class TwinRouter implements EventReader {
               decodesRunning: columns.decodesRunning[row]!,
               decodeContextTokens: columns.decodeContextTokens[row]!,
               inflightRequests: columns.inflightRequests[row]!,
-            },
               prefilledTokens: columns.prefilledTokens[row]!,
               kvForecast: kvForecast(columns, row, promptTokens),
+            },
       room: this.gate?.roomOf(row, columns, this.terms) ?? null,
     };
   }
@@ -191,7 +201,7 @@ export class TwinRouter implements EventReader {
     const { outputTokens } = flight.request;
     booking.release(nowMs);
     this.gate?.ended(flight, nowMs);
-    this.outputTokens.add(outputTokens);
+    this.outputs.observe(classOf(flight.request), outputTokens);
     if (load !== null) {
       const outcome: Outcome = {
         worker: this.ids[row]!,

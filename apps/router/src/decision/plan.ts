@@ -5,7 +5,7 @@ import { kvForecast, tieBand, usedKvTokens } from '@sluice/routing';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { Turn } from '../flow/turn.ts';
-import { expectedOutputTokens, sessionHash } from '../request/parse-request.ts';
+import { expectedOutputTokens, requestClass, sessionHash } from '../request/parse-request.ts';
 import type { Router } from '../router.ts';
 import { forecastTtft } from './ttft-forecast.ts';
 import type { TtftForecast } from './ttft-forecast.ts';
@@ -63,7 +63,10 @@ export function planRequest(router: Router, turn: Turn): PlanResult {
   const { columns } = pool.table;
   pool.table.ageSignals(nowMs);
   query.promptTokens = router.prefix.fillCachedTokens(pool, prompt, nowMs);
-  query.expectedOutputTokens = expectedOutputTokens(request, pool.learned.meanOutputTokens);
+  query.expectedOutputTokens = expectedOutputTokens(
+    request,
+    pool.learned.outputTokens(requestClass(request, query.promptTokens)),
+  );
   query.sessionHash = sessionHash(request.session);
   const waitedMs = nowMs - turn.ticket.request.arrivedAtMs;
   query.ttftSloMs = level.ttftSloMs === null ? null : level.ttftSloMs - waitedMs;

@@ -6,6 +6,7 @@ import { badGateway, gatewayTimeout, unavailable } from '../http/problem.ts';
 import type { Problem } from '../http/problem.ts';
 import type { Result } from '../metrics.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
+import { requestClass } from '../request/parse-request.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
 import type { Due, Turn } from '../flow/turn.ts';
 import type { Router } from '../router.ts';
@@ -138,9 +139,9 @@ function noteHealth({ health, metrics }: Router, plan: Plan, result: Result, out
   else health.requestFailed(engine);
 }
 
-function learn({ pool, prompt, tap }: Attempt, outputTokens: number): void {
+function learn({ pool, prompt, request, plan, tap }: Attempt, outputTokens: number): void {
   if (tap.usage !== null) pool.learned.prompt(prompt.bytes.length + prompt.otherBytes, tap.usage.promptTokens);
-  if (outputTokens > 0) pool.learned.output(outputTokens);
+  if (outputTokens > 0) pool.learned.output(requestClass(request, plan.promptTokens), outputTokens);
 }
 
 function observe({ metrics }: Pool, ttftMs: number | null, tpotMs: number | null, e2eMs: number): void {

@@ -1,3 +1,6 @@
+import { OutputLengths } from '@sluice/latency-model';
+import type { RequestClass } from '@sluice/latency-model';
+
 /** Weight of a new sample in a running mean, once there are many. */
 const FORGETTING = 0.02;
 /** English text and code lie near 4 bytes a token; used until the pool's own answers say better. */
@@ -23,7 +26,7 @@ class RunningMean {
 /** What a pool's answers have taught this router. One writer: the settling of requests. */
 export class Learned {
   readonly #bytesPerToken = new RunningMean(BYTES_PER_TOKEN);
-  readonly #outputTokens = new RunningMean(OUTPUT_TOKENS);
+  readonly #outputs = new OutputLengths(OUTPUT_TOKENS);
 
   /** Bytes of rendered prompt per token. */
   get bytesPerToken(): number {
@@ -31,19 +34,24 @@ export class Learned {
   }
 
   get meanOutputTokens(): number {
-    return this.#outputTokens.value;
+    return this.#outputs.mean;
+  }
+
+  /** Expected output tokens of a request of this class. */
+  outputTokens(request: RequestClass): number {
+    return this.#outputs.estimate(request).mean;
   }
 
   prompt(bytes: number, tokens: number): void {
     if (bytes > 0 && tokens > 0) this.#bytesPerToken.add(bytes / tokens);
   }
 
-  output(tokens: number): void {
-    this.#outputTokens.add(tokens);
+  output(request: RequestClass, tokens: number): void {
+    this.#outputs.observe(request, tokens);
   }
 
   /** What others learned, as a start; own answers count more. */
   startFrom(meanOutputTokens: number): void {
-    if (this.#outputTokens.samples === 0) this.#outputTokens.value = meanOutputTokens;
+    this.#outputs.startFrom(meanOutputTokens);
   }
 }

@@ -1,3 +1,4 @@
+import type { RequestClass } from '@sluice/latency-model';
 import type { Problem } from '../http/problem.ts';
 import { badRequest } from '../http/problem.ts';
 
@@ -78,6 +79,12 @@ export function expectedOutputTokens(request: InferenceRequest, learnedMean: num
   const most = request.maxTokens ?? Infinity;
   return Math.min(most, Math.max(request.minTokens, learnedMean));
 }
+
+/** What the length of the output is estimated by. */
+export const requestClass = (
+  { maxTokens, streamed, session }: InferenceRequest,
+  promptTokens: number,
+): RequestClass => ({ maxTokens, promptTokens, streamed, sessionHash: sessionHash(session) });
 
 /** FNV-1a over UTF-16 units: stable across processes and releases, which is all that a session hash needs. */
 export function sessionHash(session: string | null): number | null {
