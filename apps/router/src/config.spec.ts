@@ -12,6 +12,7 @@ describe('parseRouterConfig', () => {
         maxBodyBytes: 8388608,
         scrapeMs: 500,
         seed: null,
+        latency: 'learned',
         host: '127.0.0.1',
       },
     });

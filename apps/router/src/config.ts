@@ -36,6 +36,8 @@ export interface RouterConfig {
   readonly seed: number | null;
   /** Latency parameters of variants that nothing has been learned about. */
   readonly profile: ProfileId;
+  /** Whether what the latency-predictor learns comes into force, or the profile stays. */
+  readonly latency: 'learned' | 'profile';
   readonly maxBodyBytes: number;
   /** Bodies held at one time, over all requests. */
   readonly maxHeldBodyBytes: number;
@@ -76,6 +78,7 @@ const schema = z.object({
   ROUTER_SHADOW_SAMPLE: numberField(0, 1).default(0.1),
   ROUTER_SEED: integerField(0, 2 ** 32 - 1).optional(),
   ROUTER_PROFILE: choiceField(PROFILE_IDS).default('default'),
+  ROUTER_LATENCY: choiceField(['learned', 'profile']).default('learned'),
   ROUTER_MAX_BODY_BYTES: integerField(1024, 1 << 30).default(8 * 1024 * 1024),
   ROUTER_MAX_HELD_BODY_BYTES: integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
   ROUTER_MAX_IN_FLIGHT: integerField(1, 1_000_000).default(2048),
@@ -114,6 +117,7 @@ export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> 
       shadowSample: c.ROUTER_SHADOW_SAMPLE,
       seed: c.ROUTER_SEED ?? null,
       profile: c.ROUTER_PROFILE,
+      latency: c.ROUTER_LATENCY,
       maxBodyBytes: c.ROUTER_MAX_BODY_BYTES,
       maxHeldBodyBytes: c.ROUTER_MAX_HELD_BODY_BYTES,
       maxInFlight: c.ROUTER_MAX_IN_FLIGHT,

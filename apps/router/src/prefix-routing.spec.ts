@@ -13,6 +13,7 @@ import { rootKey, spanKey } from '@sluice/model';
 import type { PrefixRoot } from '@sluice/model';
 import { PRIORS } from '@sluice/latency-model';
 import { chatEvents, streamPieces, until } from '@sluice/upstream/testing';
+import type { RouterConfig } from './config.ts';
 import { writeByteTokenizer } from './testing/byte-tokenizer.ts';
 import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from './testing/harness.ts';
 import type { Answer, TestRouter, WorkerEngine } from './testing/harness.ts';
@@ -57,7 +58,7 @@ const decisionOf = (answer: Answer): Decision =>
 const cachedBy = (decision: Decision): Record<string, number> =>
   Object.fromEntries(decision.candidates.map(({ worker: id, cachedTokens }) => [id, cachedTokens]));
 
-const start = async (withTokenizer = true): Promise<void> => {
+const start = async (withTokenizer = true, config: Partial<RouterConfig> = {}): Promise<void> => {
   const fleet = settableFleet({
     pools: [
       pool('tiny', {
@@ -68,7 +69,7 @@ const start = async (withTokenizer = true): Promise<void> => {
     ],
     workers: engines.map((engine) => worker(engine, 'tiny', { kvEvents: withTokenizer ? kvEvents : null })),
   });
-  router = await startRouter(fleet);
+  router = await startRouter(fleet, config);
   outcomes = [];
   router.bus.subscribe(routeOutcome, (outcome) => outcomes.push(outcome));
   await router.untilUp(2);
@@ -263,5 +264,24 @@ describe('latency parameters', () => {
     expect(ttft['b']).toBeGreaterThan(5000);
     expect(ttft['a']).toBeGreaterThan(10_000);
     expect(decision.worker).toBe('b');
+  });
+
+  it('stay those of the profile where that is asked for', async () => {
+    await start(true, { latency: 'profile', profile: 'qwen3-32b-tp2-h100' });
+    const variant = {
+      pool: 'tiny',
+      variant: 'default',
+      samples: 10,
+      step: { ...PRIORS.default, apiBaseMs: 5000 },
+      ttftTailFactor: 1,
+      tpotTailFactor: 1,
+      workerBias: {},
+      meanOutputTokens: 7,
+      bytesPerToken: 4,
+    };
+    router.bus.publish(latencyParameters, { version: 3, variants: [variant] });
+    const decision = decisionOf(await send(router.url, { body: chat('x') }));
+    expect(decision.candidates[0]!.predictedTtftMs).toBeLessThan(100);
+    expect(router.service.status().checks['latency']!.detail).toBe('priors of the profile');
   });
 });

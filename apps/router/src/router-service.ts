@@ -3,7 +3,6 @@ import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
 import type { Signal } from '@sluice/model';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
-import { seededRng } from '@sluice/numerics';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
@@ -70,7 +69,7 @@ export function createRouterService(
     decision: (id) => router.decisions.get(id),
     async start() {
       feed.start();
-      unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
+      if (config.latency === 'learned') unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
       fleet.apply(source.current());
       siblings.start();
       unsubscribes.push(
@@ -132,6 +131,7 @@ function assemble(
   });
   const fleet: FleetView = new FleetView({
     policy: config.policy,
+    seed: config.seed,
     filled,
     latency,
     prefix,
@@ -190,7 +190,7 @@ function assemble(
     metrics,
     bus,
     logger,
-    rng: config.seed === null ? Math.random : seededRng(config.seed),
+    rng: Math.random,
     now,
   };
   const source =

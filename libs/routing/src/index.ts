@@ -16,6 +16,7 @@ export { createDecisionTerms } from './decision-terms.ts';
 export type { DecisionTerms } from './decision-terms.ts';
 export { ShadowPolicies } from './shadow.ts';
 export type { ShadowChoice, ShadowTally } from './shadow.ts';
+export { drawByDecision } from './draw-by-decision.ts';
 export { tieBand } from './tie-band.ts';
 export { createFleetTable } from './fleet-table.ts';
 export type { FleetTable, ScrapedSignals } from './fleet-table.ts';

@@ -14,6 +14,8 @@ export interface SimulatedRequest {
   readonly promptTokens: number;
   /** Output tokens after which it ends; the router does not know them. */
   readonly outputTokens: number;
+  /** Limit on its output that the request names, which the router reads; default: it names none. */
+  readonly outputLimit?: number;
   /** Stable number of the client's session, or null. */
   readonly session: number | null;
   /** Whose share of a contended fleet it takes; default: all requests are one tenant's. */
@@ -84,6 +86,11 @@ export interface TwinOptions {
   readonly policyOptions?: PolicyOptions;
   /** Of the policy's randomness. */
   readonly seed: number;
+  /**
+   * How the policy draws: all decisions from one stream (`in-turn`, the default), or each from a stream of its own
+   * (`by-decision`), as a router with `ROUTER_SEED` does: runs that differ a little then stay alike.
+   */
+  readonly draws?: 'in-turn' | 'by-decision';
   /** Between the end of a step and its KV events in the router's index; default 10. */
   readonly eventLagMs?: number;
   /** Between two readings of the engines' metrics; default 50. */
@@ -128,6 +135,11 @@ export interface TwinOptions {
   readonly sampleMs?: number;
   /** Request number `index` goes to engine `row`; again when it is sent elsewhere. */
   readonly onDecision?: (index: number, row: number, nowMs: number) => void;
+  /**
+   * Where latency is learned: what the engine in `row` showed of a request that was sent there at `sentMs` and has just
+   * ended.
+   */
+  readonly onOutcome?: (row: number, outcome: Outcome, sentMs: number, nowMs: number) => void;
   /** Called about a hundred times. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -135,11 +147,6 @@ export interface TwinOptions {
 /** Of all measured requests, a failed one as infinitely late; null where that makes the value infinite or nothing was measured. */
 export interface LatencySummary {
   readonly mean: number | null;
-  /**
-   * Where latency is learned: what the engine in `row` showed of a request that was sent there at `sentMs` and has just
-   * ended.
-   */
-  readonly onOutcome?: (row: number, outcome: Outcome, sentMs: number, nowMs: number) => void;
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;

@@ -20,7 +20,7 @@ export interface RouterGroupOptions {
   readonly engines: readonly EngineSetup[];
   readonly count: number;
   /** One for each router: policies may carry state. */
-  readonly createPolicy: () => Policy;
+  readonly createPolicy: (number: number) => Policy;
   readonly seed: number;
   readonly latency: 'exact' | 'learned';
   readonly knowsOutputs: boolean;
@@ -52,7 +52,7 @@ export class RouterGroup {
     const learns = latency === 'learned';
     const steps = engines.map((setup) => (learns ? setup.profile.step : stepOf(setup)));
     const variants = engines.map(({ variant, profile }) => variant ?? profile.id);
-    const policies = Array.from({ length: count }, createPolicy);
+    const policies = Array.from({ length: count }, (_, number) => createPolicy(number));
     this.readsEvents = learns || readsPrefix(policies[0]!);
     this.learned = learns ? new LearnedLatency(ids, variants, steps, options.onOutcome) : null;
     this.routers = policies.map(

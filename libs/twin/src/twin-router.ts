@@ -69,8 +69,8 @@ export const readsPrefix = (policy: Policy): boolean => policy.needs.some((signa
 const PRIOR_OUTPUT_TOKENS = 200;
 
 /** What the router knows of the output before there is any. */
-const classOf = ({ promptTokens, session }: SimulatedRequest): RequestClass => ({
-  maxTokens: null,
+const classOf = ({ promptTokens, session, outputLimit }: SimulatedRequest): RequestClass => ({
+  maxTokens: outputLimit ?? null,
   promptTokens,
   streamed: true,
   sessionHash: session,
@@ -145,9 +145,8 @@ export class TwinRouter implements EventReader {
     const { ttftSloMs, tpotSloMs, deadlineMs } = request;
     const waitedMs = nowMs - arrivalMs;
     query.promptTokens = promptTokens;
-    query.expectedOutputTokens = this.knowsOutputs
-      ? request.outputTokens
-      : this.outputs.estimate(classOf(request)).mean;
+    const expected = this.knowsOutputs ? request.outputTokens : this.outputs.estimate(classOf(request)).mean;
+    query.expectedOutputTokens = Math.min(request.outputLimit ?? Infinity, expected);
     query.sessionHash = request.session;
     query.ttftSloMs = ttftSloMs === undefined ? null : ttftSloMs - waitedMs;
     query.tpotSloMs = tpotSloMs ?? null;

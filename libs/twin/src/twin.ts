@@ -1,5 +1,5 @@
 import type { FinishReason } from '@sluice/engine-model';
-import { createSimulatedPolicy, SIBLING_HEARTBEAT_MS } from '@sluice/routing';
+import { createSimulatedPolicy, drawByDecision, SIBLING_HEARTBEAT_MS } from '@sluice/routing';
 import type { Policy } from '@sluice/routing';
 import type { FleetChange, TwinOptions, TwinResult } from './api.ts';
 import { checkOptions } from './check-options.ts';
@@ -93,7 +93,7 @@ class Twin implements ReplicaListener, FlightSender {
     this.routers = new RouterGroup({
       engines,
       count: routers.count,
-      createPolicy: () => policyOf(options),
+      createPolicy: (number) => policyOf(options, number),
       seed,
       latency,
       knowsOutputs: this.seesAll,
@@ -281,8 +281,9 @@ class Twin implements ReplicaListener, FlightSender {
   }
 }
 
-function policyOf({ policy, policyOptions }: TwinOptions): Policy {
+/** The policy of router `number`. Routers that drew alike would choose alike. */
+function policyOf({ policy, policyOptions, draws, seed }: TwinOptions, number: number): Policy {
   const made = createSimulatedPolicy(policy, policyOptions);
   if (made.kind !== 'policy') throw new RangeError(made.message);
-  return made.policy;
+  return draws === 'by-decision' ? drawByDecision(made.policy, seed + number) : made.policy;
 }

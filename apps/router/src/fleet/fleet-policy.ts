@@ -1,5 +1,5 @@
 import type { Signal } from '@sluice/model';
-import { checkSignals, createPolicy } from '@sluice/routing';
+import { checkSignals, createPolicy, drawByDecision } from '@sluice/routing';
 import type { Policy } from '@sluice/routing';
 
 /** The columns that this router fills, by who does. A policy that needs another one cannot run here. */
@@ -33,10 +33,14 @@ export const FILLED_SIGNALS: readonly Signal[] = [
 export type FleetPolicy =
   { readonly kind: 'policy'; readonly policy: Policy } | { readonly kind: 'error'; readonly message: string };
 
-/** The policy called `id`, or why it cannot run where only `filled` columns are. Pools do not share policies: some have state. */
-export function fleetPolicy(id: string, filled: readonly Signal[]): FleetPolicy {
+/**
+ * The policy called `id`, or why it cannot run where only `filled` columns are. Pools do not share policies: some have
+ * state. With a `seed` its decisions can be repeated.
+ */
+export function fleetPolicy(id: string, filled: readonly Signal[], seed: number | null = null): FleetPolicy {
   const made = createPolicy(id);
   if (made.kind !== 'policy') return { kind: 'error', message: made.message };
   const missing = checkSignals(made.policy, filled);
-  return missing.length > 0 ? { kind: 'error', message: missing.join('; ') } : made;
+  if (missing.length > 0) return { kind: 'error', message: missing.join('; ') };
+  return seed === null ? made : { kind: 'policy', policy: drawByDecision(made.policy, seed) };
 }

@@ -15,6 +15,8 @@ import type { Engine, Worker } from './worker.ts';
 
 export interface FleetViewOptions {
   readonly policy: PolicyId;
+  /** Of decisions; null: they are not repeatable. */
+  readonly seed: number | null;
   /** Columns that something fills: policies may need these. */
   readonly filled: readonly Signal[];
   readonly latency: LatencyView;
@@ -95,7 +97,7 @@ export class FleetView {
   /** Every pool decides by `id` from now on. Returns an error message for one that is unknown or cannot run here. */
   setPolicy(id: string): string | null {
     for (const pool of this.pools.values()) {
-      const made = fleetPolicy(id, this.#options.filled);
+      const made = fleetPolicy(id, this.#options.filled, this.#options.seed);
       if (made.kind === 'error') return made.message;
       pool.policy = made.policy;
       this.policyId = made.policy.id;
@@ -142,7 +144,7 @@ export class FleetView {
   }
 
   #makePolicy(): Policy {
-    const made = fleetPolicy(this.policyId, this.#options.filled);
+    const made = fleetPolicy(this.policyId, this.#options.filled, this.#options.seed);
     if (made.kind === 'error') throw new Error(made.message);
     return made.policy;
   }
