@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
+import { Report } from '../report.ts';
 import { env, missingPrograms } from '../setup.ts';
 import { EventClock } from './event-clock.ts';
 import { type Kit, missingKit, MODEL, openKit, VllmEngine } from './kit.ts';
@@ -13,7 +14,6 @@ import {
   sendAll,
   sum,
 } from './measure.ts';
-import { Report } from './report.ts';
 import { sharedPrefixChats } from './workload.ts';
 
 const REQUESTS = 300;
@@ -31,7 +31,18 @@ if (missing !== null) console.log(`skipped: ${missing}`);
 
 (missing === null ? describe : describe.skip)('the multi-process system in front of two real vLLM engines', () => {
   const chats = sharedPrefixChats(20261123, REQUESTS);
-  const report = new Report();
+  const report = new Report({
+    file: 'e2e-vllm.md',
+    title: 'Real engines',
+    about: [
+      'What `npm run e2e:vllm` measured last: two unmodified vLLM engines (CPU, tiny model with random weights and',
+      "Qwen3's tokenizer) behind every service as a process of its own, on nats-server and redis-server. 300 chats of 16",
+      'applications with system prompts of 600 tokens and conversations of up to four turns, in several scripts and with',
+      'tools; the caches are such that about half of the applications fit into one engine. The client that sends one at a',
+      'time pauses for 150 ms after an answer: without that, events of the last request may still be under way.',
+    ],
+    command: 'npm run e2e:vllm',
+  });
   let kit: Kit;
   let engines: VllmEngine[] = [];
   let sluice: Sluice;
@@ -64,7 +75,7 @@ if (missing !== null) console.log(`skipped: ${missing}`);
   }, 2_400_000);
 
   afterAll(async () => {
-    if (report.sections === SECTIONS) await report.write(await engines[0]!.version());
+    if (report.sections === SECTIONS) await report.write(`vLLM ${await engines[0]!.version()}`);
     await sluice?.stop();
     await Promise.all(engines.map((engine) => engine.stop()));
   }, 120_000);
