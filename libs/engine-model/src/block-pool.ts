@@ -12,9 +12,6 @@ const CACHED = 3;
 /** Neighbours in the free queue. */
 const FREE_NEXT = 4;
 const FREE_PREVIOUS = 5;
-/** Neighbours in the ring of the key's bucket. */
-const BUCKET_NEXT = 6;
-const BUCKET_PREVIOUS = 7;
 const SHIFT = 3;
 
 /**
@@ -29,9 +26,13 @@ export class BlockPool {
   /** One record a block, and that of the free queue's sentinel. */
   private readonly records: Int32Array;
   private readonly sentinel: number;
-  /** Hash table: the head of each bucket, a ring of blocks in which the oldest copy of a key comes first. */
-  private readonly buckets: Int32Array;
-  private readonly bucketMask: number;
+  /**
+   * Cached blocks by key: open addressing with linear probing, the number of the block and the key's low word in each
+   * slot. Removal shifts back, which keeps copies of a key in their order, the oldest first. At most a third is full:
+   * keys of neighbouring blocks may be neighbours, so runs of full slots are long.
+   */
+  private readonly slots: Int32Array;
+  private readonly slotMask: number;
   private free: number;
   private cached = 0;
 
@@ -45,10 +46,10 @@ export class BlockPool {
       this.records[(block << SHIFT) + FREE_NEXT] = block === capacity ? 0 : block + 1;
       this.records[(block << SHIFT) + FREE_PREVIOUS] = block === 0 ? capacity : block - 1;
     }
-    let buckets = 1;
-    while (buckets < capacity) buckets *= 2;
-    this.bucketMask = buckets - 1;
-    this.buckets = new Int32Array(buckets).fill(NONE);
+    let slots = 2;
+    while (slots < 3 * capacity) slots *= 2;
+    this.slotMask = slots - 1;
+    this.slots = new Int32Array(2 * slots).fill(NONE);
     this.free = capacity;
   }
 
@@ -69,31 +70,25 @@ export class BlockPool {
 
   /** The oldest block that holds this key, or -1. Takes no reference. */
   find(keyHi: number, keyLo: number): number {
-    const { records } = this;
+    const { records, slots, slotMask } = this;
     const hi = keyHi | 0;
     const lo = keyLo | 0;
-    const head = this.buckets[lo & this.bucketMask]!;
-    if (head === NONE) return NONE;
-    let block = head;
-    do {
-      const at = block << SHIFT;
-      if (records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return block;
-      block = records[at + BUCKET_NEXT]!;
-    } while (block !== head);
-    return NONE;
+    for (let slot = lo & slotMask; ; slot = (slot + 1) & slotMask) {
+      const block = slots[2 * slot]!;
+      if (block === NONE) return NONE;
+      if (slots[2 * slot + 1] === lo && records[(block << SHIFT) + KEY_HI] === hi) return block;
+    }
   }
 
   /** Whether `block`, which {@link find} returned, or a younger copy of it has references. */
   isReferenced(block: number): boolean {
-    const { records } = this;
-    const lo = records[(block << SHIFT) + KEY_LO]!;
+    const { records, slots, slotMask } = this;
     const hi = records[(block << SHIFT) + KEY_HI]!;
-    let copy = block;
-    do {
-      const at = copy << SHIFT;
-      if (records[at + REFERENCES]! > 0 && records[at + KEY_LO] === lo && records[at + KEY_HI] === hi) return true;
-      copy = records[at + BUCKET_NEXT]!;
-    } while (copy !== block);
+    const lo = records[(block << SHIFT) + KEY_LO]!;
+    for (let slot = lo & slotMask; slots[2 * slot] !== NONE; slot = (slot + 1) & slotMask) {
+      const at = slots[2 * slot]! << SHIFT;
+      if (slots[2 * slot + 1] === lo && records[at + KEY_HI] === hi && records[at + REFERENCES]! > 0) return true;
+    }
     return false;
   }
 
@@ -129,18 +124,11 @@ export class BlockPool {
     records[at + KEY_LO] = keyLo;
     records[at + CACHED] = 1;
     this.cached++;
-    const bucket = keyLo & this.bucketMask;
-    const head = this.buckets[bucket]!;
-    if (head === NONE) {
-      this.buckets[bucket] = block;
-      records[at + BUCKET_NEXT] = records[at + BUCKET_PREVIOUS] = block;
-      return;
-    }
-    const tail = records[(head << SHIFT) + BUCKET_PREVIOUS]!;
-    records[at + BUCKET_PREVIOUS] = tail;
-    records[at + BUCKET_NEXT] = head;
-    records[(tail << SHIFT) + BUCKET_NEXT] = block;
-    records[(head << SHIFT) + BUCKET_PREVIOUS] = block;
+    const { slots, slotMask } = this;
+    let slot = keyLo & slotMask;
+    while (slots[2 * slot] !== NONE) slot = (slot + 1) & slotMask;
+    slots[2 * slot] = block;
+    slots[2 * slot + 1] = keyLo;
   }
 
   /**
@@ -164,17 +152,9 @@ export class BlockPool {
   clear(): boolean {
     if (this.free !== this.capacity) return false;
     for (let at = CACHED; at < this.sentinel; at += 1 << SHIFT) this.records[at] = 0;
-    this.buckets.fill(NONE);
+    this.slots.fill(NONE);
     this.cached = 0;
     return true;
-  }
-
-  /** Hands over the key of every cached block, copies each. */
-  visitCached(visit: (keyHi: number, keyLo: number) => void): void {
-    const { records } = this;
-    for (let at = 0; at < this.sentinel; at += 1 << SHIFT) {
-      if (records[at + CACHED] === 1) visit(records[at + KEY_HI]!, records[at + KEY_LO]!);
-    }
   }
 
   private unlinkFree(at: number): void {
@@ -186,15 +166,20 @@ export class BlockPool {
     this.free--;
   }
 
+  /** Takes the block out of the table, moving later ones of the same run of slots forward. */
   private unlinkKey(at: number): void {
-    const { records } = this;
-    const bucket = records[at + KEY_LO]! & this.bucketMask;
+    const { records, slots, slotMask } = this;
     const block = at >> SHIFT;
-    const previous = records[at + BUCKET_PREVIOUS]!;
-    const next = records[at + BUCKET_NEXT]!;
-    records[(previous << SHIFT) + BUCKET_NEXT] = next;
-    records[(next << SHIFT) + BUCKET_PREVIOUS] = previous;
-    if (this.buckets[bucket] === block) this.buckets[bucket] = next === block ? NONE : next;
+    let gap = records[at + KEY_LO]! & slotMask;
+    while (slots[2 * gap] !== block) gap = (gap + 1) & slotMask;
+    for (let slot = (gap + 1) & slotMask; slots[2 * slot] !== NONE; slot = (slot + 1) & slotMask) {
+      const home = slots[2 * slot + 1]! & slotMask;
+      if (((slot - home) & slotMask) < ((slot - gap) & slotMask)) continue;
+      slots[2 * gap] = slots[2 * slot]!;
+      slots[2 * gap + 1] = slots[2 * slot + 1]!;
+      gap = slot;
+    }
+    slots[2 * gap] = NONE;
     records[at + CACHED] = 0;
     this.cached--;
   }

@@ -13,8 +13,11 @@ export interface CoreRequest {
    * Low words pick places in tables, so they should be spread well; those of consecutive blocks may be neighbours.
    */
   blockKeys(count: number): Int32Array;
-  /** Output token number `index`, from 0, is sampled; true when the output ends with it whatever `maxTokens` says. */
-  sample(index: number): boolean;
+  /**
+   * Output token number `index`, from 0, is sampled; true when the output ends with it whatever `maxTokens` says. Absent:
+   * nobody asks for tokens, and the output has `maxTokens` of them.
+   */
+  sample?(index: number): boolean;
 }
 
 /** Told of every change of the prefix cache as it happens. Words of keys are signed, as {@link CoreRequest.blockKeys} has them. */

@@ -138,11 +138,6 @@ export class EngineCore<R extends CoreRequest> {
     return true;
   }
 
-  /** Hands over the key of every block in the prefix cache, copies each. */
-  visitCached(visit: (keyHi: number, keyLo: number) => void): void {
-    this.pool.visitCached(visit);
-  }
-
   stats(): EngineStats {
     const { pool } = this;
     const usedBlocks = pool.capacity - pool.freeBlocks;
@@ -300,7 +295,7 @@ export class EngineCore<R extends CoreRequest> {
   private sample(sequence: Sequence<R>): void {
     const { result } = this;
     const { request } = sequence;
-    const stopped = request.sample(sequence.length - sequence.promptTokens);
+    const stopped = sequence.samples && request.sample!(sequence.length - sequence.promptTokens);
     sequence.length++;
     const finished = stopped ? 'stop' : sequence.length >= sequence.fullLength ? 'length' : null;
     const at = result.sampled++;

@@ -20,6 +20,8 @@ export class Sequence<R extends CoreRequest> implements CoreHandle<R> {
   length: number;
   readonly fullLength: number;
   readonly request: R;
+  /** Whether the request is asked for each token. */
+  readonly samples: boolean;
 
   readonly promptTokens: number;
   readonly submittedMs: number;
@@ -35,6 +37,7 @@ export class Sequence<R extends CoreRequest> implements CoreHandle<R> {
 
   constructor(request: R, submittedMs: number) {
     this.request = request;
+    this.samples = request.sample !== undefined;
     this.promptTokens = request.promptTokens;
     this.length = request.promptTokens;
     this.fullLength = request.promptTokens + request.maxTokens;

@@ -12,9 +12,10 @@ export abstract class BlockChain {
   private words: Int32Array;
   private count = 0;
 
-  constructor(promptTokens: number, blockSize: number) {
+  /** @param tokens of the text, as far as that is known. */
+  constructor(tokens: number, blockSize: number) {
     this.blockSize = blockSize;
-    this.words = new Int32Array(2 * Math.floor(promptTokens / blockSize));
+    this.words = new Int32Array(2 * Math.floor(tokens / blockSize));
   }
 
   /** At least the first `count` keys. */
@@ -61,8 +62,8 @@ export class RunChain extends BlockChain {
   private groupLo = 0;
   private inGroup = GROUP;
 
-  constructor({ blocks, blockTokens, promptTokens }: SimulatedRequest, index: number, blockSize: number) {
-    super(promptTokens, blockSize);
+  constructor({ blocks, blockTokens, promptTokens, outputTokens }: SimulatedRequest, index: number, blockSize: number) {
+    super(promptTokens + outputTokens, blockSize);
     this.blocks = blocks;
     this.blockTokens = blockTokens;
     this.sharedTokens = Math.min(blocks.length * blockTokens, promptTokens);

@@ -113,7 +113,7 @@ export class BlockDirectory {
   private add(word: number, bit: number, keyHi: number, keyLo: number): boolean {
     let at = this.find(keyHi, keyLo);
     if (at === NONE) {
-      if (2 * ++this.size > this.mask) this.grow();
+      if (3 * ++this.size > 2 * this.mask) this.grow();
       at = this.freeFor(keyLo);
       this.records[at] = keyLo;
       this.records[at + 1] = keyHi;

@@ -40,7 +40,6 @@ function eventsOfAnEngine(
       promptTokens: prompt.promptTokens,
       maxTokens: 20,
       blockKeys: (count) => prompt.chainOf(BLOCK_SIZE).keys(count),
-      sample: () => false,
     };
     engine.submit(request, nowMs);
     for (let k = 0; k < 8; k++) {

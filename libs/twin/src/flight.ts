@@ -21,6 +21,8 @@ export interface Dispatch {
   readonly load: WorkerLoad | null;
 }
 
+const NONE: readonly number[] = [];
+
 /** A request on its way; also what the engine model is given. */
 export class Flight implements CoreRequest {
   /** What counts its tokens from the first one on. Touched for every token, so it comes first. */
@@ -31,39 +33,48 @@ export class Flight implements CoreRequest {
   readonly router: TwinRouter;
   readonly arrivalMs: number;
   /** Engines that broke its connection before the first token. */
-  readonly tried: number[] = [];
-  readonly text: RequestText;
-  readonly promptTokens: number;
-  readonly maxTokens: number;
+  tried: readonly number[] = NONE;
   dispatch: Dispatch | null = null;
   /** Its turn; null without flow control. */
   ticket: Ticket<Flight> | null = null;
   progress: RequestProgress | null = null;
   firstTokenMs = NaN;
-  /** In blocks of the engine that it is in. */
+  private readonly form: TextForm;
+  private ownText: RequestText | null = null;
+  /** Of the engine that it is in; its keys are made when the engine first looks at them. */
+  private blockSize = 0;
   private chain: BlockChain | null = null;
 
   constructor(index: number, request: SimulatedRequest, router: TwinRouter, form: TextForm, arrivalMs: number) {
     this.index = index;
     this.request = request;
     this.router = router;
+    this.form = form;
     this.arrivalMs = arrivalMs;
-    this.text = new RequestText(request, index, form);
-    this.promptTokens = request.promptTokens;
-    this.maxTokens = request.outputTokens;
   }
 
-  /** It comes to an engine with blocks of `blockSize` tokens. */
+  get promptTokens(): number {
+    return this.request.promptTokens;
+  }
+
+  get maxTokens(): number {
+    return this.request.outputTokens;
+  }
+
+  get text(): RequestText {
+    this.ownText ??= new RequestText(this.request, this.index, this.form);
+    return this.ownText;
+  }
+
+  /** It comes to an engine with blocks of `blockSize` tokens. It may wait there with very many others, so it gets lean. */
   enter(blockSize: number): void {
-    this.chain = this.text.chainOf(blockSize);
+    this.blockSize = blockSize;
+    this.chain = null;
+    this.ownText = null;
   }
 
   blockKeys(count: number): Int32Array {
-    return this.chain!.keys(count);
-  }
-
-  /** No output ends before its length. */
-  sample(): boolean {
-    return false;
+    this.chain ??= this.text.chainOf(this.blockSize);
+    return this.chain.keys(count);
   }
 }

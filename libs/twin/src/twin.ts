@@ -189,15 +189,15 @@ class Twin implements ReplicaListener, FlightSender {
 
   /** The request goes to the engine that was chosen, to another one when that is gone, and fails when there is none. */
   send(flight: Flight, nowMs: number): void {
-    const { router, index, tried } = flight;
+    const { router, index } = flight;
     const { row } = flight.dispatch!;
     this.records.engine[index] = row;
     this.options.onDecision?.(index, row, nowMs);
     if (this.fleet.accept(row, flight, nowMs)) return;
     router.failed(flight, nowMs);
     router.markDown(row);
-    tried.push(row);
-    if (tried.length <= RETRIES) this.route(flight, nowMs);
+    flight.tried = [...flight.tried, row];
+    if (flight.tried.length <= RETRIES) this.route(flight, nowMs);
     else this.ended(nowMs);
   }
 
@@ -220,7 +220,7 @@ class Twin implements ReplicaListener, FlightSender {
     });
     for (const flight of lost) {
       flight.router.failed(flight, nowMs);
-      flight.tried.push(row);
+      flight.tried = [...flight.tried, row];
       // what the client has seen cannot be taken back
       if (Number.isNaN(flight.firstTokenMs) && flight.tried.length <= RETRIES) this.route(flight, nowMs);
       else this.ended(nowMs);
