@@ -33,7 +33,7 @@ const SUITES = {
       'libs/routing/src/routing.bench.ts',
       'libs/latency-model/src/predict.bench.ts',
       'apps/router/src/bench/siblings.bench.ts',
-      ...[...ROUTING_PARTS, 'cells', 'dynamo'].map((part) => `apps/bench/src/${part}.bench.ts`),
+      ...[...ROUTING_PARTS, 'cells', 'dynamo', 'prediction'].map((part) => `apps/bench/src/${part}.bench.ts`),
     ],
     // what its outcome is used for stands in the code
     byName: ['apps/bench/src/tune.bench.ts'],

@@ -144,6 +144,8 @@ describe('latency-predictor', () => {
     expect(learned.bytesPerToken).toBeCloseTo(5, 1);
     expect(learned.meanOutputTokens).toBeLessThan(105);
 
+    expect(Object.keys(learned.regimes!)).toEqual(['idle', 'loaded', 'queued', 'full']);
+
     const one = await getJson(`${started.running.url}/variants/chat/h100`);
     expect(one).toMatchObject({ samples: 300, prior: 'default', step: learned.step });
     expect(one['errors']).toMatchObject({ ttft: { samples: 300 }, tpot: { samples: 300 } });
@@ -234,6 +236,9 @@ describe('latency-predictor', () => {
     const predicted = await getJson(`${started.running.url}/predict?${query}`);
     expect(predicted).toMatchObject({ samples: 0, ttftMs, tpotMs, e2eMs: ttftMs + 100 * tpotMs });
     expect(predicted['ttftP90Ms']).toBeGreaterThan(ttftMs);
+    expect(predicted['regime']).toBe('loaded');
+    const tight = await getJson(`${started.running.url}/predict?${query}&kvForecast=1.2&prefilledTokens=0`);
+    expect(tight['regime']).toBe('full');
     const wrong = await fetch(`${started.running.url}/predict?pool=chat&promptTokens=-4&colour=red`);
     expect(wrong.status).toBe(400);
     expect(((await wrong.json()) as { error: { message: string } }).error.message).toMatch(

@@ -26,4 +26,4 @@ export { kvBatchCodec } from './kv-codec.ts';
 export type { KvBatchPosition } from './kv-codec.ts';
 export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
 export { decodeLedgerMessage, encodeLedgerMessage, LEDGER_VERSION, ledgerMessages } from './ledger.ts';
-export { latencyParameters, routeOutcome, stepParametersSchema } from './outcome.ts';
+export { latencyParameters, routeOutcome, regimeFactorsSchema, stepParametersSchema } from './outcome.ts';

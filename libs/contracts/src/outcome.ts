@@ -73,6 +73,13 @@ const regimeFactors = z.strictObject({
   tpotTailFactor: z.number(),
 });
 
+export const regimeFactorsSchema = z.strictObject({
+  idle: regimeFactors,
+  loaded: regimeFactors,
+  queued: regimeFactors,
+  full: regimeFactors,
+});
+
 /** Latency parameters in force, published by the latency-predictor on change and every few seconds. */
 export const latencyParameters = defineSubject(
   'latency.v1',
@@ -89,9 +96,7 @@ export const latencyParameters = defineSubject(
         ttftTailFactor: z.number(),
         tpotTailFactor: z.number(),
         /** By what a request meets at its worker; absent from a predictor that does not tell them apart. */
-        regimes: z
-          .strictObject({ idle: regimeFactors, loaded: regimeFactors, queued: regimeFactors, full: regimeFactors })
-          .optional(),
+        regimes: regimeFactorsSchema.optional(),
         /** Multiplies the variant's predictions for one worker; absent workers have 1. */
         workerBias: z.record(z.string(), z.number()),
         /** Mean output tokens, exponentially weighted. */

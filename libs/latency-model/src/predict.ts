@@ -1,6 +1,6 @@
-import type { Candidates, RouteQuery, StepParameters } from '@sluice/model';
+import type { Candidates, PrefillBeside, RouteQuery, StepParameters } from '@sluice/model';
 import type { EngineShape, PromptShape, WorkerLoad } from './work.ts';
-import { createWork, tpotWork, ttftWork, workMs } from './work.ts';
+import { addPrefillBeside, createWork, tpotWork, ttftWork, workMs } from './work.ts';
 
 const scratch = createWork();
 
@@ -24,6 +24,21 @@ export function predictTpotMs(
   prompt: { readonly promptTokens: number; readonly outputTokens: number },
 ): number {
   tpotWork(step, load, prompt, scratch);
+  return finite(workMs(step, scratch));
+}
+
+/**
+ * {@link predictTpotMs} of a request of which it is known what else was computed during its decode: what is left of its
+ * error is the model's, not the future's.
+ */
+export function hindsightTpotMs(
+  step: StepParameters,
+  load: WorkerLoad,
+  request: { readonly promptTokens: number; readonly outputTokens: number },
+  beside: PrefillBeside,
+): number {
+  tpotWork(step, load, request, scratch);
+  addPrefillBeside(step, load, Math.max(1, request.outputTokens - 1), beside, scratch);
   return finite(workMs(step, scratch));
 }
 

@@ -4,15 +4,15 @@ export interface QuantileState {
   readonly samples: number;
 }
 
-/** Smallest step, as a share of the scale of the samples. */
-const SLOWEST = 0.05;
-/** The scale follows |sample| with this share. */
+/** Smallest step, as a share of the scale. */
+const SLOWEST = 0.02;
+/** The scale follows |sample - quantile| with this share. */
 const SCALE_SHARE = 0.02;
 
 /**
  * Online quantile by adaptive conformal steps (Gibbs and Candes 2021, arXiv 2106.00170): up by `p` steps when a sample
  * lies above, down by `1 - p` when it does not. Its long-run coverage is `p` whatever the samples' distribution does;
- * the step is relative to their scale, and large at first.
+ * the step is relative to how far they lie from it, and large at first, so that a start far off is soon left.
  */
 export class QuantileTracker {
   private readonly p: number;
@@ -35,9 +35,10 @@ export class QuantileTracker {
   observe(sample: number): void {
     if (!Number.isFinite(sample)) return;
     this.samples++;
+    const distance = Math.abs(sample - this.current);
     const step = this.scale * Math.max(SLOWEST, 1 / Math.sqrt(this.samples));
     this.current += sample > this.current ? step * this.p : -step * (1 - this.p);
-    this.scale += (Math.abs(sample) - this.scale) * Math.max(SCALE_SHARE, 1 / (this.samples + 1));
+    this.scale += (distance - this.scale) * Math.max(SCALE_SHARE, 1 / (this.samples + 1));
   }
 
   toState(): QuantileState {

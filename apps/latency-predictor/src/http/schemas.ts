@@ -1,4 +1,5 @@
-import { stepParametersSchema } from '@sluice/contracts';
+import { regimeFactorsSchema, stepParametersSchema } from '@sluice/contracts';
+import { REGIMES } from '@sluice/latency-model';
 import { z } from 'zod';
 
 const errors = z.object({
@@ -16,6 +17,7 @@ export const variantReply = z.object({
   step: stepParametersSchema,
   ttftTailFactor: z.number(),
   tpotTailFactor: z.number(),
+  regimes: regimeFactorsSchema.describe('Factors on what the step constants predict, by what a request meets'),
   workerBias: z.record(z.string(), z.number()),
   meanOutputTokens: z.number(),
   bytesPerToken: z.number(),
@@ -34,12 +36,15 @@ export const predictQuery = z.strictObject({
   cachedTokens: count(0),
   outputTokens: z.coerce.number().min(1).max(1e8).optional().describe('Default: the learned mean'),
   queuedPrefillTokens: count(0),
+  prefilledTokens: count(0).describe('Done of the first of the queued requests, and not in queuedPrefillTokens'),
   decodesRunning: count(0),
   decodeContextTokens: count(0),
   inflightRequests: z.coerce.number().min(0).max(1e8).optional().describe('Default: decodesRunning'),
+  kvForecast: z.coerce.number().min(0).max(100).default(0).describe('Share of the KV cache in use with this request'),
 });
 export const predictReply = z.object({
   samples: z.number().int().describe('Outcomes behind the prediction; 0 means it is the prior'),
+  regime: z.enum(REGIMES).describe('What the request meets, which decides how far predictions are off'),
   ttftMs: z.number(),
   tpotMs: z.number(),
   e2eMs: z.number(),

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { biased, predictTpotMs, predictTtftMs } from '@sluice/latency-model';
+import { biased, predictTpotMs, predictTtftMs, regimeOf } from '@sluice/latency-model';
 import { Operation, Problem, zodBody } from '@sluice/nest-kit';
 import type { z } from 'zod';
 import type { LatencyPredictor } from '../latency-predictor.ts';
@@ -52,15 +52,20 @@ export class VariantsController {
     const step = biased(parameters.step, bias);
     const load = { ...request, inflightRequests: request.inflightRequests ?? request.decodesRunning };
     const outputTokens = request.outputTokens ?? parameters.meanOutputTokens;
-    const ttftMs = predictTtftMs(step, load, request, this.#app.engine);
-    const tpotMs = predictTpotMs(step, load, { promptTokens: request.promptTokens, outputTokens });
+    const regime = regimeOf(load);
+    const factors = parameters.regimes[regime];
+    const modelTtftMs = predictTtftMs(step, load, request, this.#app.engine);
+    const modelTpotMs = predictTpotMs(step, load, { promptTokens: request.promptTokens, outputTokens });
+    const ttftMs = modelTtftMs * factors.ttftFactor;
+    const tpotMs = modelTpotMs * factors.tpotFactor;
     return {
       samples: parameters.samples,
+      regime,
       ttftMs,
       tpotMs,
       e2eMs: ttftMs + Math.max(0, outputTokens - 1) * tpotMs,
-      ttftP90Ms: ttftMs * parameters.ttftTailFactor,
-      tpotP90Ms: tpotMs * parameters.tpotTailFactor,
+      ttftP90Ms: modelTtftMs * factors.ttftTailFactor,
+      tpotP90Ms: modelTpotMs * factors.tpotTailFactor,
     };
   }
 }

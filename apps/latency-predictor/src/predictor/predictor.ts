@@ -1,10 +1,17 @@
 import type { latencyParameters, PayloadOf, routeOutcome } from '@sluice/contracts';
 import { createLearner, PRIORS } from '@sluice/latency-model';
-import type { EngineShape, Learner, LearnerErrors, Observation, ProfileId } from '@sluice/latency-model';
+import type {
+  EngineShape,
+  Learner,
+  LearnedParameters,
+  LearnerErrors,
+  Observation,
+  ProfileId,
+} from '@sluice/latency-model';
 
 export type Outcome = PayloadOf<typeof routeOutcome>;
 export type ParameterSnapshot = PayloadOf<typeof latencyParameters>;
-export type VariantParameters = ParameterSnapshot['variants'][number];
+export type VariantParameters = ParameterSnapshot['variants'][number] & LearnedParameters;
 
 /** What is known of one variant. */
 export interface VariantView {
