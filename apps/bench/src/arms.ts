@@ -1,3 +1,4 @@
+import type { FlowControlOptions } from '@sluice/flow-control';
 import { peakPrefillTokensPerMs } from '@sluice/routing';
 import type { PolicyId, PolicyOptions } from '@sluice/routing';
 import { PROFILES } from '@sluice/engine-model';
@@ -7,6 +8,8 @@ export interface Arm {
   readonly label: string;
   readonly policy: PolicyId;
   readonly options?: PolicyOptions;
+  /** With the router's flow control in front, as a pool has it by default. Only policies that decide in milliseconds hold requests. */
+  readonly flowControl?: Partial<FlowControlOptions>;
 }
 
 const QWEN3_PEAK = peakPrefillTokensPerMs(PROFILES['qwen3-32b-tp2-h100'].step);
@@ -16,7 +19,12 @@ const stickyWithin = (tau: number, affinityThreshold: number): PolicyOptions => 
   stickyUntilSaturated: { affinityThreshold, maxTtftPenaltyMs: tau / QWEN3_PEAK },
 });
 
-export const EXPECTED: Arm = { label: 'expected-latency', policy: 'expected-latency' };
+/** What a router does by default, but that its queue is as long as it has to be: what others answer late it does not shed. */
+export const EXPECTED: Arm = {
+  label: 'expected-latency',
+  policy: 'expected-latency',
+  flowControl: { maxRequests: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER },
+};
 export const ORACLE: Arm = { label: 'oracle', policy: 'oracle' };
 export const LEAST_REQUEST: Arm = { label: 'least-request', policy: 'least-request' };
 export const RANDOM: Arm = { label: 'random', policy: 'random' };

@@ -46,6 +46,7 @@ export async function runScenario(
     engines: scenario.engines,
     policy: arm.policy,
     ...(arm.options === undefined ? {} : { policyOptions: arm.options }),
+    ...(arm.flowControl === undefined ? {} : { flowControl: arm.flowControl }),
     seed,
     keepRecords,
     onProgress: (done, total) => onProgress(done / total),

@@ -53,6 +53,7 @@ describe('expected-latency: the cost', () => {
       memory: ((uncached + output / 2) / 300_000) * (ttft + output * tpot) * (forecast / (1 - forecast)),
       laterSteps: (0.05 * 10 * (0.046e-3 * (4000 + output / 2) + 0.005) * output) / 2,
       stall: 0.05 * 10 * (prefill + attention),
+      slo: 0,
     };
     expect(out.names).toEqual(Object.keys(expected));
     for (const [name, value] of Object.entries(expected)) expect(term(name, 0)).toBeCloseTo(value, 9);
@@ -69,7 +70,8 @@ describe('expected-latency: the cost', () => {
     predictAll(table, query, () => 0);
     decide(table, query);
     const missing = 290_010 + 20_000 - 300_000;
-    expect(term('memoryWait', 0)).toBeCloseTo((missing / 290_010) * 2 * 199 * 15.5, 6);
+    const freedPerStep = 290_010 / (2 * 199) - 10 / 2;
+    expect(term('memoryWait', 0)).toBeCloseTo((missing / freedPerStep) * 15.5, 6);
     expect(term('memoryWait', 1)).toBe(0);
 
     const huge = { ...QUERY, promptTokens: 400_000 };
@@ -78,6 +80,18 @@ describe('expected-latency: the cost', () => {
     expect(decide(table, huge)).toBe(1);
     expect(out.cost[0]).toBeGreaterThan(1e9);
     expect(out.cost[0]).toBeLessThan(Infinity);
+  });
+
+  it('charges expected violations of the service levels that the request has', () => {
+    const table = pool(2);
+    decodeOn(table, 0, 10, 2000);
+    usage(table, 0, 0.4);
+    const wanted = { ...QUERY, ttftSloMs: 100, tpotSloMs: 1000, deadlineMs: null };
+    predictAll(table, wanted, (row) => (row === 0 ? 0 : 4000));
+    decide(table, wanted);
+    // one is late for certain and pays what it was allowed and the excess; the other answers from its cache
+    expect(term('slo', 0)).toBeGreaterThan(100 + 120);
+    expect(term('slo', 1)).toBeLessThan(1);
   });
 
   it('does without memory terms for a worker whose capacity is not known', () => {

@@ -2,6 +2,7 @@ import type { Candidates, RouteQuery, Rng, Signal } from '@sluice/model';
 import type { DecisionTerms } from '../decision-terms.ts';
 import type { Choice, Policy } from '../policy.ts';
 import { usedKvTokens } from '../occupancy.ts';
+import { createSloTerms, DEFAULT_SPREAD, sloTerms } from '../slo-terms.ts';
 import { noWorker, uniform } from './pick.ts';
 import { chooseByTokenLoad, uncachedTokens } from './token-load.ts';
 
@@ -27,11 +28,11 @@ export const EXPECTED_LATENCY_DEFAULTS: ExpectedLatencyOptions = {
   memoryPrice: 1,
   laterStepsPrice: 0.05,
   stallPrice: 0.05,
-  tieShare: 0.03,
+  tieShare: 0.01,
   tieMs: 1,
 };
 
-const TERMS = ['ttft', 'memoryWait', 'duplicate', 'memory', 'laterSteps', 'stall'] as const;
+const TERMS = ['ttft', 'memoryWait', 'duplicate', 'memory', 'laterSteps', 'stall', 'slo'] as const;
 const NEEDS = [
   'cachedTokens',
   'predictedTtftMs',
@@ -48,10 +49,13 @@ const NEEDS = [
   'step',
 ] as const satisfies readonly Signal[];
 
-/** Forecast occupancy is clipped here, which bounds u / (1 - u) by 9. */
-const MOST_OCCUPIED = 0.9;
+/** Forecast occupancy is clipped here, which bounds u / (1 - u) by 32. Clipped at 0.9, nearly full workers look alike, and balanced pools tip over. */
+const MOST_OCCUPIED = 0.97;
 /** Cost of a worker whose whole KV cache is smaller than the prompt: last, yet finite. */
 const NEVER_FITS_MS = 1e9;
+
+/** Of the tokens that come free, at least this share is not taken by those still running. */
+const LEAST_NET_SHARE = 0.25;
 
 /** Policies that decide by this cost: with learned output lengths, and with true ones. */
 type LatencyPolicyId = 'expected-latency' | 'oracle';
@@ -80,6 +84,8 @@ export function expectedLatency(
   };
 }
 
+const violations = createSloTerms();
+
 /** Fills `out` for every row; returns the cheapest row, or -1 when no worker is up. */
 function writeCosts(
   candidates: Candidates,
@@ -91,7 +97,8 @@ function writeCosts(
   const { size, up, predictedTtftMs, predictedTpotMs, decodesRunning, kvCapacityTokens, step } = candidates;
   out.layout(id, 'ms', TERMS, size);
   const { cost } = out;
-  const [ttft, memoryWait, duplicate, memory, laterSteps, stall] = out.values as [
+  const [ttft, memoryWait, duplicate, memory, laterSteps, stall, slo] = out.values as [
+    Float64Array,
     Float64Array,
     Float64Array,
     Float64Array,
@@ -100,6 +107,7 @@ function writeCosts(
     Float64Array,
   ];
   const { promptTokens, expectedOutputTokens: output } = query;
+  const limited = query.ttftSloMs != null || query.tpotSloMs != null || query.deadlineMs != null;
   let best = -1;
   for (let row = 0; row < size; row++) {
     const ttftMs = predictedTtftMs[row]!;
@@ -126,12 +134,14 @@ function writeCosts(
     duplicate[row] = prices.duplicatePrice * prefillMs;
     laterSteps[row] = (prices.laterStepsPrice * decodes * (kKvMs * (promptTokens + output / 2) + kSeqMs) * output) / 2;
     stall[row] = prices.stallPrice * decodes * (prefillMs + attentionMs);
+    slo[row] = limited ? sloTerms(query, ttftMs + memoryWait[row]!, tpotMs, DEFAULT_SPREAD, violations).costMs : 0;
 
     if (up[row] !== 1) {
       cost[row] = Infinity;
       continue;
     }
-    const total = ttftMs + memoryWait[row]! + duplicate[row]! + memory[row]! + laterSteps[row]! + stall[row]!;
+    const total =
+      ttftMs + memoryWait[row]! + duplicate[row]! + memory[row]! + laterSteps[row]! + stall[row]! + slo[row]!;
     // One worker without a prediction cannot be compared with the rest in milliseconds, so none is.
     if (!(total >= 0 && total < Infinity)) return 'no usable prediction';
     cost[row] = total;
@@ -141,8 +151,9 @@ function writeCosts(
 }
 
 /**
- * Wait until the KV cache has room. Holders end spread evenly over twice their mean remaining output, so memory comes
- * free at `used / (2 x remaining x tpot)`.
+ * Wait until the KV cache has room. Holders end spread evenly over twice their mean remaining output `r`, so in each step
+ * `n / (2 r)` of the `n` decodes running end and free what they will hold by then, `h / n + r`, while each of the `n` takes
+ * one more: `h / (2 r) - n / 2` tokens come free, `h` being what they hold now.
  */
 function memoryWaitMs(candidates: Candidates, row: number, query: RouteQuery, used: number, uncached: number): number {
   const capacity = candidates.kvCapacityTokens[row]!;
@@ -151,8 +162,12 @@ function memoryWaitMs(candidates: Candidates, row: number, query: RouteQuery, us
   if (!(missing > 0)) return 0;
   const requests = Math.max(1, candidates.inflightRequests[row]!);
   // Requests past their expected length still have something to go.
-  const remaining = Math.max(candidates.expectedGrowthTokens[row]! / requests, query.expectedOutputTokens / 4);
-  return (missing / used) * 2 * remaining * candidates.predictedTpotMs[row]!;
+  const remaining = Math.max(1, candidates.expectedGrowthTokens[row]! / requests, query.expectedOutputTokens / 4);
+  // What others than this pool's routers hold there is known as used only, and ends no later than what they do.
+  const held = candidates.heldKvTokens[row]! > 0 ? candidates.heldKvTokens[row]! : used;
+  const freed = held / (2 * remaining);
+  const perStep = Math.max(freed * LEAST_NET_SHARE, freed - candidates.decodesRunning[row]! / 2);
+  return (missing / perStep) * candidates.predictedTpotMs[row]!;
 }
 
 /** Of two rows drawn at random among those that cost at most `band`, the one with less in flight. */
