@@ -10,6 +10,8 @@ export interface Comparison {
   readonly requests: number;
   /** Requests that went to the same engine in both. */
   readonly identical: number;
+  /** Requests before the first that did not. */
+  readonly identicalAtFirst: number;
   /** Live decisions among engines whose costs are a tie, which chance decides; and those of them that were identical. */
   readonly ties: number;
   readonly identicalTies: number;
@@ -66,6 +68,7 @@ export function compare(experiment: Experiment, twin: TwinRecords, live: LiveRun
   return {
     requests: requests.length,
     identical: count(same),
+    identicalAtFirst: same.includes(false) ? same.indexOf(false) : same.length,
     ties: count(tied),
     identicalTies: count(tied.map((isTied, index) => isTied && same[index]!)),
     identicalWithOtherSeed: count(engineOf.map((engine, index) => engine === otherSeed.engine[index])),
@@ -93,13 +96,14 @@ const count = (flags: readonly boolean[]): number => flags.filter(Boolean).lengt
 
 /** The comparison for people. */
 export function linesOf(comparison: Comparison): string[] {
-  const { requests, identical, ties, identicalTies, identicalWithOtherSeed, equallyCached } = comparison;
+  const { requests, identical, identicalAtFirst, ties, identicalTies, identicalWithOtherSeed, equallyCached } =
+    comparison;
   const { twinTtft, liveTtft, twinE2e, liveE2e, lateness, overhead, coresBusy } = comparison;
   const share = (part: number, whole: number): string => `${part} of ${whole} (${((100 * part) / whole).toFixed(1)} %)`;
   const pair = (name: string, twin: number | null, live: number | null): string =>
     `${name}: twin ${ms(twin)}, live ${ms(live)} (${((100 * live!) / twin! - 100).toFixed(1)} %)`;
   return [
-    `same engine: ${share(identical, requests)}; with another seed in the twin ${share(identicalWithOtherSeed, requests)}`,
+    `same engine: ${share(identical, requests)}, the first ${identicalAtFirst} without exception; with another seed in the twin ${share(identicalWithOtherSeed, requests)}`,
     `decisions that chance made among ties: ${ties}, of them the same ${identicalTies}`,
     `as many tokens found cached: ${share(equallyCached, requests)}`,
     pair('TTFT p50', twinTtft.p50, liveTtft.p50),

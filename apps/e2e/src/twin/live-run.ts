@@ -47,6 +47,7 @@ export interface LiveRun {
 
 /** How often the router reads metrics: its default, said here because the twin is told the same. */
 export const POLL_MS = 500;
+const MOST_CONTEXT_TOKENS = 131_072;
 /** The first request is sent so long after the system is ready. */
 export const LEAD_MS = 1000;
 /** A request that shares nothing. */
@@ -68,9 +69,13 @@ const PROBE_PAUSE_MS = 250;
 
 /** Runs the experiment on real processes over HTTP, at the engines' own speed. */
 export async function runLive(experiment: Experiment, text: ExactText): Promise<LiveRun> {
-  const { requests, engines, profile, kvTokens } = experiment;
-  const blocks = kvTokens === undefined ? {} : { kvBlocks: kvTokens / PROFILES[profile].blockSize };
-  const options = { profile, ...blocks, extraArgs: ['--max-model-len', '131072'] };
+  const { requests, engines, profile } = experiment;
+  const { blockSize, kvTokens: room } = PROFILES[profile];
+  const { kvTokens = room } = experiment;
+  // one block is the engine's own
+  const contextTokens = Math.min(MOST_CONTEXT_TOKENS, kvTokens - blockSize);
+  const extraArgs = ['--max-model-len', String(contextTokens)];
+  const options = { profile, kvBlocks: kvTokens / blockSize, extraArgs };
   const sims = await startSims(engines, options);
   const spare = await Sim.start({ name: 'spare', model: SPARE_MODEL, ...options }, env);
   try {
@@ -132,16 +137,10 @@ const warmUp = async (urls: readonly string[], model: string, text: ExactText): 
 
 const urlOf = (origin: string): string => `${origin}/v1/completions`;
 
+/** The engine writes as many tokens as it may. Not `ignore_eos`: that would tell the router how long the output will be. */
 const bodyOf = (model: string, prompt: string, outputTokens: number): Buffer =>
   Buffer.from(
-    JSON.stringify({
-      model,
-      prompt,
-      max_tokens: outputTokens,
-      ignore_eos: true,
-      stream: true,
-      stream_options: { include_usage: true },
-    }),
+    JSON.stringify({ model, prompt, max_tokens: outputTokens, stream: true, stream_options: { include_usage: true } }),
   );
 
 async function decisionsOf(sluice: Sluice, served: readonly Served[]): Promise<LiveDecision[]> {
