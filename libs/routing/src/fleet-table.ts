@@ -195,6 +195,18 @@ export class FleetTable {
     if (slot.row < 0) this.forgetIfIdle(slot);
   }
 
+  /** For the ledger: {@link mirror} where nothing but outputs grew. Comes with every piece of every answer. */
+  mirrorGrowth(slot: WorkerSlot): void {
+    const { row, inFlight: own, siblings } = slot;
+    if (row >= 0) {
+      const { mutable } = this;
+      mutable.decodeContextTokens[row] = own.decodeContextTokens + siblings.decodeContextTokens;
+      mutable.heldKvTokens[row] = own.heldKvTokens + siblings.heldKvTokens + slot.prefilledTokens;
+      mutable.expectedGrowthTokens[row] = own.growthTokens + siblings.growthTokens;
+    }
+    if (this.ownListener !== null) this.ownListener(slot);
+  }
+
   /** Calls `listener` after every change of the ledger's own counts; there is one at most. */
   onOwnChange(listener: (slot: WorkerSlot) => void): void {
     this.ownListener = listener;

@@ -55,13 +55,17 @@ export const createLedger = (table: FleetTable): Ledger => new Ledger(table);
 const whole = (tokens: number): number => (tokens > 0 && tokens < Infinity ? Math.round(tokens) : 0);
 
 class LedgerBooking implements Booking, QueuedPrefill {
+  // what every token touches comes first, to be in one cache line
+  private state: 'queued' | 'decoding' | 'released' = 'queued';
+  private readonly slot: WorkerSlot;
+  private readonly table: FleetTable;
+  private outputTokens = 0;
+  private growthTokens: number;
   readonly promptTokens: number;
   readonly uncachedTokens: number;
   readonly sentAtMs: number;
   before: QueuedPrefill | null = null;
   after: QueuedPrefill | null = null;
-  private readonly table: FleetTable;
-  private readonly slot: WorkerSlot;
   private readonly sent: boolean;
   /** Of its worker when it was booked: all it had prefilled, and what was done of the first in the queue. */
   private readonly tokensAtBooking: number;
@@ -69,9 +73,6 @@ class LedgerBooking implements Booking, QueuedPrefill {
   private readonly underWayAtBooking: number;
   /** Of the step of its first token. */
   private ownStep: Prefilled | null = null;
-  private outputTokens = 0;
-  private growthTokens: number;
-  private state: 'queued' | 'decoding' | 'released' = 'queued';
 
   constructor(table: FleetTable, slot: WorkerSlot, request: BookedRequest, sent: boolean) {
     this.table = table;
@@ -102,10 +103,14 @@ class LedgerBooking implements Booking, QueuedPrefill {
   }
 
   tokens(count: number): void {
-    if (this.state === 'released') return;
-    if (this.state === 'queued') this.startDecoding();
-    this.grow(whole(count));
-    this.table.mirror(this.slot);
+    if (this.state === 'decoding') {
+      this.grow(whole(count));
+      this.table.mirrorGrowth(this.slot);
+    } else if (this.state === 'queued') {
+      this.startDecoding();
+      this.grow(whole(count));
+      this.table.mirror(this.slot);
+    }
   }
 
   release(nowMs = this.table.nowMs): void {
