@@ -7,6 +7,9 @@ import { stepTimeMs } from './step-time.ts';
 import type { StepWork } from './step-time.ts';
 import { WaitingQueue } from './waiting-queue.ts';
 
+/** Tokens of output that room for block numbers is made for at first. */
+const OUTPUT_AT_ONCE = 1024;
+
 /** The part of a {@link CoreStep} that the engine writes. */
 type MutableStep<R> = StepWork & {
   startMs: number;
@@ -111,6 +114,11 @@ export class EngineCore<R extends CoreRequest> {
   hasWork(): boolean {
     if (this.sweep) this.sweepFinished();
     return this.running.length > 0 || this.waiting.size > 0;
+  }
+
+  /** Requests in the queue. */
+  get waitingRequests(): number {
+    return this.waiting.size;
   }
 
   /** The next step, see `Engine.step`. */
@@ -220,7 +228,7 @@ export class EngineCore<R extends CoreRequest> {
     this.blockedHead = null;
     sequence.state = State.running;
     this.running.push(sequence);
-    sequence.reserve(this.blocksFor(sequence.length) + 1);
+    sequence.reserve(this.blocksFor(Math.min(sequence.fullLength, sequence.length + OUTPUT_AT_ONCE)));
     for (let i = 0; i < hitCount; i++) {
       pool.reference(hits[i]!);
       sequence.appendBlock(hits[i]!);

@@ -18,19 +18,23 @@ interface BlockGroup {
 class ExpectedBlocks implements Speculation {
   readonly row: number;
   readonly atMs: number;
-  /** Keys of the prompt, and the numbers of the blocks; null once it has ended. */
+  /** Keys of the prompt; null once it has ended, and where it keeps no block. */
   keys: Int32Array | null;
-  blocks: Uint32Array;
+  /** The blocks are from `first` up to `end`, all of them or those in `some`. */
+  readonly first: number;
+  readonly end: number;
+  some: Uint32Array | null;
 
-  constructor(row: number, atMs: number, keys: Int32Array, blocks: Uint32Array) {
+  /** @param blocks numbers in ascending order, the first `count` of them */
+  constructor(row: number, atMs: number, keys: Int32Array, blocks: Uint32Array, count: number) {
     this.row = row;
     this.atMs = atMs;
-    this.keys = keys;
-    this.blocks = blocks;
+    this.keys = count === 0 ? null : keys;
+    this.first = blocks[0]!;
+    this.end = count === 0 ? this.first : blocks[count - 1]! + 1;
+    this.some = count === this.end - this.first ? null : blocks.slice(0, count);
   }
 }
-
-const NO_BLOCKS = new Uint32Array(0);
 
 /**
  * What the production index would answer, from a directory of blocks: a prompt's keys are given, so a match is one
@@ -111,7 +115,7 @@ export class ExactView implements PrefixView {
       if (!directory.expect(row, hi, lo)) expectations.add(hi, lo);
       path[count++] = block;
     }
-    const speculation = new ExpectedBlocks(row, nowMs, keys, path.slice(0, count));
+    const speculation = new ExpectedBlocks(row, nowMs, keys, path, count);
     this.speculations.push(speculation);
     return speculation;
   }
@@ -165,16 +169,18 @@ export class ExactView implements PrefixView {
   }
 
   private end(speculation: ExpectedBlocks): void {
-    const { row, keys, blocks } = speculation;
+    const { row, keys, first, end, some } = speculation;
     if (keys === null) return;
     const expectations = this.expectations[row]!;
-    for (let i = 0; i < blocks.length; i++) {
-      const lo = keys[2 * blocks[i]!]!;
-      const hi = keys[2 * blocks[i]! + 1]!;
+    const count = some === null ? end - first : some.length;
+    for (let i = 0; i < count; i++) {
+      const block = some === null ? first + i : some[i]!;
+      const lo = keys[2 * block]!;
+      const hi = keys[2 * block + 1]!;
       if (!expectations.remove(hi, lo)) this.directory.unexpect(row, hi, lo);
     }
     speculation.keys = null;
-    speculation.blocks = NO_BLOCKS;
+    speculation.some = null;
   }
 
   private expire(nowMs: number): void {

@@ -66,10 +66,14 @@ export class Flight implements CoreRequest {
     return this.ownText;
   }
 
-  /** It comes to an engine with blocks of `blockSize` tokens. It may wait there with very many others, so it gets lean. */
+  /** It comes to an engine with blocks of `blockSize` tokens. */
   enter(blockSize: number): void {
     this.blockSize = blockSize;
     this.chain = null;
+  }
+
+  /** Its text is not needed for long; it is made again then. */
+  forgetText(): void {
     this.ownText = null;
   }
 

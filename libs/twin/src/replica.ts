@@ -1,7 +1,7 @@
 import { apiTimeMs, EngineCore } from '@sluice/engine-model';
 import type { CoreStep, EngineOptions, EngineStats, FinishReason } from '@sluice/engine-model';
 import type { StepParameters } from '@sluice/model';
-import type { ScrapedSignals } from '@sluice/routing';
+import type { Booking, ScrapedSignals } from '@sluice/routing';
 import type { EngineSetup } from './api.ts';
 import type { Flight } from './flight.ts';
 import { KvBatchWriter } from './kv-batch.ts';
@@ -10,6 +10,7 @@ import type { Timed, Timeline } from './timeline.ts';
 
 /** Who is told what a replica does, when it does it. */
 export interface ReplicaListener {
+  /** The first token, or the last. Those between only count in the ledger. */
   token(flight: Flight, finished: FinishReason | null, nowMs: number): void;
   refused(flight: Flight, nowMs: number): void;
   events(row: number, batch: KvBatch, nowMs: number): void;
@@ -35,6 +36,9 @@ export function kvTokensOf(setup: EngineSetup): number {
   return Math.floor((setup.kvTokens ?? setup.profile.kvTokens) / blockSize) * blockSize;
 }
 
+/** Requests behind so many others in the queue of their engine are kept lean: there may be a million of them. */
+const LONG_QUEUE = 100;
+
 /** One engine on the timeline: steps follow each other as long as there is work, and are heard of at their end. */
 export class Replica implements Timed {
   private readonly row: number;
@@ -46,6 +50,8 @@ export class Replica implements Timed {
   private readonly changes: KvBatchWriter | null;
   private readonly kvCapacityTokens: number;
   private underWay: CoreStep<Flight> | null = null;
+  /** Bookings of the requests that got a token; null for a first one. */
+  private readonly decoding: (Booking | null)[] = [];
   private underWayChanges: KvBatch | null = null;
   private stopped = false;
 
@@ -84,7 +90,13 @@ export class Replica implements Timed {
   fire(nowMs: number): void {
     if (this.stopped) return;
     const { sampled, requests, finished } = this.underWay!;
-    for (let i = 0; i < sampled; i++) this.listener.token(requests[i]!, finished[i]!, nowMs);
+    const { decoding } = this;
+    // on their own, loads do not wait for one another
+    for (let i = 0; i < sampled; i++) decoding[i] = requests[i]!.decoding;
+    for (let i = 0; i < sampled; i++) {
+      if (decoding[i] !== null && finished[i] === null) decoding[i]!.tokens(1);
+      else this.listener.token(requests[i]!, finished[i]!, nowMs);
+    }
     if (this.underWayChanges !== null) this.listener.events(this.row, this.underWayChanges, nowMs);
     this.startStep(nowMs);
   }
@@ -102,6 +114,7 @@ export class Replica implements Timed {
   private submit(flight: Flight, nowMs: number): void {
     if (this.stopped) return;
     flight.enter(this.engine.blockSize);
+    if (this.engine.waitingRequests > LONG_QUEUE) flight.forgetText();
     const submission = this.engine.submit(flight, nowMs);
     if (submission.kind === 'rejected') {
       this.listener.refused(flight, nowMs);
