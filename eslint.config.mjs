@@ -79,6 +79,7 @@ const PURE_LIBS = [
   'scaling',
   'engine-model',
   'topology',
+  'flow-control',
   'twin',
 ];
 const pureFiles = PURE_LIBS.map((lib) => `libs/${lib}/src/**/*.ts`);
