@@ -38,6 +38,7 @@ const SUITES = {
     // what its outcome is used for stands in the code
     byName: ['apps/bench/src/tune.bench.ts'],
   },
+  twin: { parts: ['apps/bench/src/twin.bench.ts'], byName: [] },
 };
 
 const [suite, ...given] = process.argv.slice(2);
