@@ -5,8 +5,8 @@ import { ExactText } from './twin/exact-text.ts';
 import { runLive } from './twin/live-run.ts';
 import type { Experiment } from './twin/live-run.ts';
 
-/** Timers of a client that are later than this at p99 say that the processors were busy with something else. */
-const QUIET_LATENESS_MS = 2;
+/** A client that sends later than this, or an idle system that takes so much longer, says that the processors have other work. */
+const QUIET_MS = 10;
 
 describe('the twin against standalone with four simulated engines', () => {
   const experiment: Experiment = {
@@ -31,8 +31,8 @@ describe('the twin against standalone with four simulated engines', () => {
     const text = await ExactText.load();
     const live = await runLive(experiment, text);
     const comparison = compare(experiment, runInTwin(experiment), live);
-    const { requests, identical, identicalWithOtherSeed, twinTtft, liveTtft, lateness } = comparison;
-    const isQuiet = lateness.p99! < QUIET_LATENESS_MS;
+    const { requests, identical, identicalWithOtherSeed, twinTtft, liveTtft, lateness, overhead } = comparison;
+    const isQuiet = Math.max(lateness.p99!, overhead.p99!) < QUIET_MS;
     const held = isQuiet ? 'held to 5 % + 2 ms' : 'not held to anything: the machine is busy with something else';
     console.log([...linesOf(comparison), `TTFT was ${held}`].join('\n'));
     expect(identical / requests).toBeGreaterThanOrEqual(0.95);
