@@ -78,11 +78,16 @@ export function expectedLatency(
       const best = writeCosts(candidates, query, id, prices, out);
       if (best === 'no usable prediction') return chooseByTokenLoad(candidates, query, rng, out);
       if (best < 0) return noWorker(candidates);
-      const band = out.cost[best]! + Math.max(prices.tieMs, prices.tieShare * out.cost[best]!);
-      return breakTie(candidates, out.cost, band, rng);
+      return breakTie(candidates, out.cost, withinError(out.cost[best]!, prices), rng);
     },
   };
 }
+
+/** The largest cost that cannot be told from `leastCostMs`: the model is not that good. */
+export const withinError = (
+  leastCostMs: number,
+  { tieMs, tieShare }: Pick<ExpectedLatencyOptions, 'tieMs' | 'tieShare'>,
+): number => leastCostMs + Math.max(tieMs, tieShare * leastCostMs);
 
 const violations = createSloTerms();
 
