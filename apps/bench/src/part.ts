@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Arm } from './arms.ts';
+import { KeptRuns } from './kept-runs.ts';
 import { RunPool } from './pool.ts';
 import { Progress } from './progress.ts';
 import type { RunOutcome } from './run-scenario.ts';
@@ -38,8 +39,8 @@ const SEEDS = 5;
 
 /**
  * Runs a part of the benchmark and prints its result as one JSON object. Arguments: `--smoke` for the short form,
- * `--seeds N`, `--arm LABEL` (again for another) for some policies only. Traces are looked for in SLUICE_TRACES, or beside
- * the repository.
+ * `--seeds N`, `--arm LABEL` (again for another) for some policies only, `--keep FILE` to take outcomes from a file and add
+ * the new ones to it. Traces are looked for in SLUICE_TRACES, or beside the repository.
  */
 export async function runPart(
   { argv, env }: Invocation,
@@ -56,7 +57,8 @@ export async function runPart(
     (text) => process.stderr.write(text),
     () => performance.now(),
   );
-  const pool = new RunPool({ traces, smoke }, progress);
+  const kept = new KeptRuns(smoke ? null : (valuesOf('--keep')[0] ?? null));
+  const pool = new RunPool({ traces, smoke }, progress, kept);
   const runs: RunOutcome[] = [];
   const start = performance.now();
   const result = await measure({
@@ -76,7 +78,13 @@ export async function runPart(
   for (const file of pool.missing) process.stderr.write(`left out, there is no ${file}\n`);
   const cpuS = runs.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000;
   const wallS = (performance.now() - start) / 1000;
-  const effort = { runs: runs.length, seeds: seeds.length, cpuS: Math.round(cpuS), wallS: Math.round(wallS) };
+  const effort = {
+    runs: runs.length,
+    reused: kept.reused,
+    seeds: seeds.length,
+    cpuS: Math.round(cpuS),
+    wallS: Math.round(wallS),
+  };
   const missing = [...pool.missing];
   // a short run measures nothing that a claim could be made of
   const claims = smoke ? [] : result.claims;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Arm } from './arms.ts';
+import type { KeptRuns } from './kept-runs.ts';
 import type { Progress } from './progress.ts';
 import type { RunOutcome } from './run-scenario.ts';
 import type { ScenarioSettings } from './scenario.ts';
@@ -23,9 +24,11 @@ export class RunPool {
   readonly missing = new Set<string>();
   private readonly workers: readonly Worker[];
   private readonly progress: Progress;
+  private readonly kept: KeptRuns;
 
-  constructor(settings: ScenarioSettings, progress: Progress) {
+  constructor(settings: ScenarioSettings, progress: Progress, kept: KeptRuns) {
     this.progress = progress;
+    this.kept = kept;
     this.workers = Array.from(
       { length: availableParallelism() },
       () => new Worker(new URL('./run-worker.ts', import.meta.url), { workerData: settings }),
@@ -53,6 +56,11 @@ export class RunPool {
 
   private runOn(worker: Worker, job: Job): Promise<RunOutcome | undefined> {
     const label = `${job.scenario}, ${job.arm.label}, seed ${job.seed}`;
+    const known = this.kept.find(job);
+    if (known) {
+      this.progress.advance(1, label);
+      return Promise.resolve(known);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<RunOutcome | undefined>();
     let seen = 0;
     const advance = (share: number): void => {
@@ -63,6 +71,7 @@ export class RunPool {
       if (answer.kind === 'progress') return advance(answer.share);
       if (answer.kind === 'missing') this.missing.add(answer.file);
       advance(1);
+      if (answer.kind === 'done') this.kept.keep(job, answer.outcome);
       resolve(answer.kind === 'done' ? answer.outcome : undefined);
     };
     worker.on('message', onMessage).once('error', reject);
