@@ -20,6 +20,7 @@ describe('parseEngineSimConfig', () => {
       kvEvents: null,
       ranks: 1,
       promptTokensDetails: true,
+      prefixCaching: true,
     });
   });
 
@@ -39,6 +40,7 @@ describe('parseEngineSimConfig', () => {
       form: 'array',
     });
     expect(config('--kv-events-config', '{"enable_kv_cache_events": false}').kvEvents).toBeNull();
+    expect(config(...flags, '--kv-events-clock-offset', '-30').kvEvents).toMatchObject({ clockOffsetMs: -30_000 });
   });
 
   it.each([

@@ -14,6 +14,8 @@ export interface KvEventsConfig {
   readonly highWaterMark: number;
   readonly maxQueueSize: number;
   readonly form: 'map' | 'array';
+  /** The engine's clock less that of the machine, as batches tell their time. */
+  readonly clockOffsetMs: number;
 }
 
 export interface EngineSimConfig {
@@ -39,6 +41,8 @@ export interface EngineSimConfig {
   readonly seed: number;
   readonly ranks: number;
   readonly promptTokensDetails: boolean;
+  /** Off: no request finds blocks of another, and there is nothing to announce. */
+  readonly prefixCaching: boolean;
   /** How long open requests may go on after SIGTERM. */
   readonly shutdownTimeoutMs: number;
 }
@@ -79,6 +83,8 @@ function command(): Command {
     .option('--api-key <KEY>', 'require this key for /v1')
     .option('--seed <N>', 'seed of the generated text', '0')
     .option('--data-parallel-size <N>', 'ranks behind the one port', '1')
+    .option('--kv-events-clock-offset <SECONDS>', 'KV events tell the time as a clock that is wrong by so much', '0')
+    .option('--no-enable-prefix-caching', 'compute every prompt as a whole')
     .option('--no-prompt-tokens-details', 'leave prompt_tokens_details out of usage')
     .option('--shutdown-timeout <SECONDS>', 'how long open requests may go on after SIGTERM', '0')
     .exitOverride()
@@ -154,6 +160,7 @@ export function parseEngineSimConfig(argv: readonly string[]): ConfigResult {
     seed: number('seed', options['seed'], Number.isSafeInteger, 'a whole number'),
     ranks,
     promptTokensDetails: program.getOptionValue('promptTokensDetails') !== false,
+    prefixCaching: program.getOptionValue('enablePrefixCaching') !== false,
     shutdownTimeoutMs:
       1000 * number('shutdown-timeout', options['shutdownTimeout'], (v) => v >= 0, 'a number of seconds'),
   };
@@ -167,11 +174,14 @@ function parseKvEvents(options: Readonly<Record<string, string | undefined>>, er
   const form = options['kvEventsForm'];
   if (form !== 'map' && form !== 'array') errors.push(`--kv-events-form must be map or array, got '${form}'`);
   const shape = form === 'array' ? 'array' : 'map';
+  const clockOffsetMs = 1000 * Number(options['kvEventsClockOffset']);
+  if (!Number.isFinite(clockOffsetMs)) errors.push('--kv-events-clock-offset must be a number of seconds');
+  const ours: Pick<KvEventsConfig, 'form' | 'clockOffsetMs'> = { form: shape, clockOffsetMs };
   const json = options['kvEventsConfig'];
   let config: KvEventsConfig | null;
   if (json !== undefined) {
     if (options['kvEvents'] !== undefined) errors.push('give either --kv-events or --kv-events-config');
-    config = fromVllmJson(json, shape, errors);
+    config = fromVllmJson(json, ours, errors);
   } else if (options['kvEvents'] === undefined) {
     if (options['kvEventsReplay'] !== undefined) errors.push('--kv-events-replay needs --kv-events');
     config = null;
@@ -183,7 +193,7 @@ function parseKvEvents(options: Readonly<Record<string, string | undefined>>, er
       bind: how === undefined ? publisherBinds(endpoint!) : how === 'bind:',
       replayEndpoint: options['kvEventsReplay'] ?? null,
       topic: options['kvEventsTopic'] ?? '',
-      form: shape,
+      ...ours,
     };
   }
   for (const address of config === null ? [] : [config.endpoint, config.replayEndpoint]) {
@@ -195,7 +205,11 @@ function parseKvEvents(options: Readonly<Record<string, string | undefined>>, er
 }
 
 /** `--kv-events-config`: vLLM's field names and defaults. */
-function fromVllmJson(json: string, form: 'map' | 'array', errors: string[]): KvEventsConfig | null {
+function fromVllmJson(
+  json: string,
+  ours: Pick<KvEventsConfig, 'form' | 'clockOffsetMs'>,
+  errors: string[],
+): KvEventsConfig | null {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -229,7 +243,7 @@ function fromVllmJson(json: string, form: 'map' | 'array', errors: string[]): Kv
     bufferSteps: take('buffer_steps', KV_DEFAULTS.bufferSteps, isCount, 'a positive whole number'),
     highWaterMark: take('hwm', KV_DEFAULTS.highWaterMark, isCount, 'a positive whole number'),
     maxQueueSize: take('max_queue_size', KV_DEFAULTS.maxQueueSize, isCount, 'a positive whole number'),
-    form,
+    ...ours,
   };
   for (const name of fields.keys()) errors.push(`--kv-events-config: unknown field '${name}'`);
   return enabled && publisher !== 'null' ? config : null;

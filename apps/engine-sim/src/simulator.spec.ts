@@ -30,6 +30,18 @@ beforeAll(async () => {
 });
 afterAll(closeSimulators);
 
+describe('without prefix caching', () => {
+  it('nothing is found again, and metrics say so', async () => {
+    const off = await simulatorWith('--speed', '200', '--no-enable-prefix-caching');
+    const cached = async (url: string): Promise<number> =>
+      (await complete({ prompt: range(0, 200), max_tokens: 1 }, {}, url)).usage.prompt_tokens_details.cached_tokens;
+    expect([await cached(fast.url), await cached(fast.url)]).toEqual([0, 192]);
+    expect([await cached(off.url), await cached(off.url)]).toEqual([0, 0]);
+    const metrics = await rawRequest(off.url, { method: 'GET', path: '/metrics' });
+    expect(metrics.body).toContain('enable_prefix_caching="False"');
+  });
+});
+
 describe('answers', () => {
   it('are the same for the same prompt and seed, and others for another', async () => {
     const text = async (body: object): Promise<string> => (await complete(body)).choices[0]!.text;

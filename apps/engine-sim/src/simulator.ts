@@ -43,7 +43,10 @@ export class Simulator implements ServedModels {
     this.onError = onError;
     this.writer = createAnswerWriter(tokenizer, kit.vocabulary.size);
     const metrics = Array.from({ length: config.ranks }, () => new RankMetrics(config.maxModelLen, config.speed));
-    this.ranks = metrics.map((of, rank) => new Rank({ ...config, metrics: of, events: feeds[rank] ?? null }));
+    this.ranks = metrics.map((of, rank) => {
+      const events = config.prefixCaching ? (feeds[rank] ?? null) : null;
+      return new Rank({ ...config, metrics: of, events });
+    });
     this.metrics = new MetricsPage({
       model: config.model,
       ranks: this.ranks.map((rank, i) => ({ metrics: metrics[i]!, stats: () => rank.stats() })),
@@ -132,11 +135,12 @@ export class Simulator implements ServedModels {
 }
 
 /** Labels of `vllm:cache_config_info` that routers read. vLLM multiplies the number of blocks by the ranks. */
-function cacheConfig({ blockSize, kvBlocks, maxModelLen, ranks }: EngineSimConfig): Record<string, string> {
+function cacheConfig(config: EngineSimConfig): Record<string, string> {
+  const { blockSize, kvBlocks, maxModelLen, ranks, prefixCaching } = config;
   return {
     block_size: String(blockSize),
     cache_dtype: 'auto',
-    enable_prefix_caching: 'True',
+    enable_prefix_caching: prefixCaching ? 'True' : 'False',
     gpu_memory_utilization: '0.92',
     kv_cache_max_concurrency: String((kvBlocks * blockSize) / maxModelLen),
     kv_cache_size_tokens: String(kvBlocks * blockSize),

@@ -42,7 +42,7 @@ export async function openKvEventFeed(
     endpoint: publisher.endpoint,
     replayEndpoint: publisher.replayEndpoint,
     publish(events) {
-      const batch = { timeMs: Date.now(), events: events.flatMap(toWire), dpRank: rank };
+      const batch = { timeMs: Date.now() + config.clockOffsetMs, events: events.flatMap(toWire), dpRank: rank };
       publisher.publish(encodeKvBatch(batch, config.form));
     },
     close: () => publisher.close(),

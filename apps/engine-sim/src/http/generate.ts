@@ -35,7 +35,9 @@ export function generate(
     const message = `max_tokens must be at least 1, got ${room}.`;
     return sendError(response, badRequest(message, 'max_tokens', String(room)));
   }
-  const { value } = request;
+  // Without prefix caching nothing is shared: as if each request had a salt of its own.
+  const salt = simulator.config.prefixCaching ? {} : { cacheSalt: randomBytes(8).toString('hex') };
+  const value = { ...request.value, ...salt };
   const requestId = incoming.headers['x-request-id'];
   const id = typeof requestId === 'string' ? requestId : randomBytes(8).toString('hex');
   simulator.requestsOpen++;
