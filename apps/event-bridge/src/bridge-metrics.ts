@@ -41,55 +41,43 @@ export interface BridgeMetrics {
 
 /** The bridge's own counts, read when they are scraped. */
 export function bridgeMetrics(metrics: Metrics, bridge: () => Bridge): BridgeMetrics {
-  for (const [name, help, of] of COUNTERS) {
-    const counter = metrics.counter({
-      name,
-      help,
-      collect: () => {
-        counter.reset();
-        counter.inc(bridge().totals()[of]);
-      },
-    });
-  }
-  const events = metrics.counter({
+  for (const [name, help, of] of COUNTERS) metrics.counter({ name, help, read: () => bridge().totals()[of] });
+  metrics.counter({
     name: 'bridge_events_total',
-    help: 'Events of engines by kind',
+    help: 'Events of engines by kind: stored, removed, cleared',
     labels: ['kind'],
-    collect: () => {
+    readEach: (set) => {
       const totals = bridge().totals();
-      events.reset();
-      for (const [kind, of] of EVENTS) events.inc({ kind }, totals[of]);
+      for (const [kind, of] of EVENTS) set({ kind }, totals[of]);
     },
   });
-  const skipped = metrics.counter({
+  metrics.counter({
     name: 'bridge_blocks_skipped_total',
     help: 'Blocks of store events left out, and removals of what is not known, by reason',
     labels: ['reason'],
-    collect: () => {
+    readEach: (set) => {
       const totals = bridge().totals();
-      skipped.reset();
-      for (const [reason, of] of SKIPPED) skipped.inc({ reason }, totals[of]);
+      for (const [reason, of] of SKIPPED) set({ reason }, totals[of]);
     },
   });
-  const blocks = metrics.gauge({
+  metrics.gauge({
     name: 'bridge_blocks',
     help: 'Blocks that a worker is believed to hold',
     labels: ['worker'],
-    collect: () => {
-      blocks.reset();
+    readEach: (set) => {
       for (const view of bridge().ranks()) {
-        if (view.kind === 'read') blocks.set({ worker: view.worker.id }, view.reader.table.blocks);
+        if (view.kind === 'read') set({ worker: view.worker.id }, view.reader.table.blocks);
       }
     },
   });
-  const states = metrics.gauge({
+  metrics.gauge({
     name: 'bridge_ranks',
-    help: 'Workers by state of their event stream',
+    help: 'Workers by state of their event stream: live, incomplete, waiting (nothing received), unread (not configured)',
     labels: ['state'],
-    collect: () => {
-      states.reset();
-      for (const state of ['live', 'incomplete', 'waiting', 'unread']) states.set({ state }, 0);
-      for (const view of bridge().ranks()) states.inc({ state: view.kind === 'read' ? view.reader.state : 'unread' });
+    readEach: (set) => {
+      const counts = { live: 0, incomplete: 0, waiting: 0, unread: 0 };
+      for (const view of bridge().ranks()) counts[view.kind === 'read' ? view.reader.state : 'unread']++;
+      for (const [state, count] of Object.entries(counts)) set({ state }, count);
     },
   });
   const lag = metrics.histogram({

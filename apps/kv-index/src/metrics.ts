@@ -10,36 +10,47 @@ export interface IndexMetrics {
 
 /** Registers the metrics of the index; `index` is asked at each scrape. */
 export function indexMetrics(metrics: Metrics, index: () => KvIndex): IndexMetrics {
-  const level = (name: string, help: string, value: (index: KvIndex) => number): void => {
-    const gauge = metrics.gauge({ name, help, collect: () => gauge.set(value(index())) });
+  const level = (name: string, help: string, of: (index: KvIndex) => number): void => {
+    metrics.gauge({ name, help, read: () => of(index()) });
+  };
+  const total = (name: string, help: string, of: (index: KvIndex) => number): void => {
+    metrics.counter({ name, help, read: () => of(index()) });
   };
   level('index_nodes', 'Blocks that at least one worker holds', (i) => i.stats().nodes);
   level('index_bytes', 'Bytes allocated by the tables of the index', (i) => i.stats().bytes);
-  level('index_evicted_nodes_total', 'Blocks dropped because the index was full', (i) => i.stats().evictedNodes);
-  level('index_gaps_total', 'Lost batches found', (i) => i.counters.gaps);
-  level('index_resyncs_total', 'Resyncs asked of the event bridge', (i) => i.counters.resyncs);
-  level('index_batches_applied_total', 'Batches applied', (i) => i.counters.applied);
-  level('index_batches_stale_total', 'Batches that were known already', (i) => i.counters.stale);
-  level('index_snapshot_pages_total', 'Snapshot pages served', (i) => i.counters.snapshotPagesServed);
-  level('index_store_pending', 'Workers whose changes are not in the store yet', (i) => i.pendingWorkers);
-  const memberships = metrics.gauge({
-    name: 'index_memberships',
+  level('index_store_pending_workers', 'Workers whose changes are not in the store yet', (i) => i.pendingWorkers);
+  total('index_evicted_nodes_total', 'Blocks dropped because the index was full', (i) => i.stats().evictedNodes);
+  total('index_gaps_total', 'Lost batches found', (i) => i.counters.gaps);
+  total('index_resyncs_total', 'Resyncs asked of the event bridge', (i) => i.counters.resyncs);
+  total('index_batches_applied_total', 'Batches applied', (i) => i.counters.applied);
+  total('index_batches_stale_total', 'Batches that were known already', (i) => i.counters.stale);
+  total('index_snapshot_pages_total', 'Snapshot pages served', (i) => i.counters.snapshotPagesServed);
+  metrics.gauge({
+    name: 'index_blocks',
     help: 'Blocks held, by worker and tier',
     labels: ['worker', 'tier'],
-    collect: () => {
-      memberships.reset();
+    readEach: (set) => {
       for (const { worker, blocks } of index().workers())
-        for (const [tier, count] of Object.entries(blocks)) memberships.set({ worker, tier }, count);
+        for (const [tier, count] of Object.entries(blocks)) set({ worker, tier }, count);
     },
   });
-  const believed = metrics.gauge({
+  metrics.gauge({
+    name: 'index_workers',
+    help: 'Workers by how far what the index holds of them may be believed: live, incomplete, none',
+    labels: ['confidence'],
+    readEach: (set) => {
+      const counts = { live: 0, incomplete: 0, none: 0 };
+      for (const { confidence } of index().workers()) counts[confidence]++;
+      for (const [confidence, count] of Object.entries(counts)) set({ confidence }, count);
+    },
+  });
+  metrics.gauge({
     name: 'index_worker_believed',
     help: '1: live, 0.5: incomplete history, 0: not to be believed',
     labels: ['worker'],
-    collect: () => {
-      believed.reset();
+    readEach: (set) => {
       for (const { worker, confidence } of index().workers())
-        believed.set({ worker }, { live: 1, incomplete: 0.5, none: 0 }[confidence]);
+        set({ worker }, { live: 1, incomplete: 0.5, none: 0 }[confidence]);
     },
   });
   const lookups = metrics.counter({ name: 'index_lookups_total', help: 'Lookups answered' });

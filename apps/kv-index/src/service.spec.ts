@@ -216,7 +216,7 @@ describe('kv-index service', () => {
     });
     const metrics = await (await fetch(`${running.url}/metrics`)).text();
     expect(metrics).toContain('sluice_index_nodes{service="kv-index"} 30');
-    expect(metrics).toContain('sluice_index_memberships{worker="a",tier="cpu",service="kv-index"} 4');
+    expect(metrics).toContain('sluice_index_blocks{worker="a",tier="cpu",service="kv-index"} 4');
     expect(metrics).toMatch(/sluice_index_lookups_total\{service="kv-index"\} [1-9]/);
   });
 });

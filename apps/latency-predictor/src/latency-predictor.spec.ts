@@ -265,7 +265,7 @@ describe('latency-predictor', () => {
     expect(value('unused_outcomes_total{reason="not-served"')).toBe('1');
     expect(value('unused_outcomes_total{reason="nothing-measured"')).toBe('1');
     expect(value('samples{')).toBe('5');
-    expect(Number(value('mape{'))).toBeGreaterThan(0);
+    expect(Number(value('error_ratio{'))).toBeGreaterThan(0);
     expect(Number(value('snapshots_published_total'))).toBeGreaterThan(0);
   });
 });

@@ -15,26 +15,22 @@ const HELP: Record<keyof BusCounters, string> = {
 
 /** Shows the bus's state and totals as `bus_*` metrics, read at scrape time. */
 export function busMetrics(metrics: Metrics, bus: Bus): void {
-  const connected = metrics.gauge({
+  metrics.gauge({
     name: 'bus_connected',
-    help: '1 while the bus is connected',
-    collect: () => connected.set(bus.state() === 'connected' ? 1 : 0),
+    help: '1 while the bus (NATS, in-memory in standalone) is connected',
+    read: () => (bus.state() === 'connected' ? 1 : 0),
+  });
+  const disconnects = metrics.counter({
+    name: 'bus_disconnects_total',
+    help: 'Times that the connection to the bus was lost',
+  });
+  bus.onState((state) => {
+    if (state === 'disconnected') disconnects.inc();
   });
   for (const key of Object.keys(HELP) as (keyof BusCounters)[]) {
     const name = `bus_${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-    const help = HELP[key];
-    if (key === 'appendQueuedBytes') {
-      const gauge = metrics.gauge({ name, help, collect: () => gauge.set(bus.counters[key]) });
-      continue;
-    }
-    // The bus keeps the total: the counter is set to it at each scrape.
-    const counter = metrics.counter({
-      name: `${name}_total`,
-      help,
-      collect: () => {
-        counter.reset();
-        counter.inc(bus.counters[key]);
-      },
-    });
+    const read = (): number => bus.counters[key];
+    if (key === 'appendQueuedBytes') metrics.gauge({ name, help: HELP[key], read });
+    else metrics.counter({ name: `${name}_total`, help: HELP[key], read });
   }
 }

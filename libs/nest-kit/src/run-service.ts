@@ -11,6 +11,7 @@ import { aggregateRoutes, servicePlatformRoutes } from './platform-routes.ts';
 import type { HostedService, HttpServer, PlatformOptions } from './platform-routes.ts';
 import { ProblemFilter } from './problem.ts';
 import type { RunningService, Service, ServiceContext } from './service.ts';
+import { storeMetrics } from './store-metrics.ts';
 
 /** Where the admin HTTP server listens and how long it waits. */
 export interface AdminOptions {
@@ -82,7 +83,7 @@ async function run(
 ): Promise<RunningService> {
   const first = services[0];
   if (!first) throw new RangeError('no service to run');
-  const { bus, logger, metrics } = first.context;
+  const { bus, logger, metrics, store } = first.context;
   if (services.some(({ context }) => context.bus !== bus)) throw new RangeError('services of a process share one bus');
 
   const adapter = new FastifyAdapter({ bodyLimit: ADMIN_BODY_BYTES });
@@ -99,6 +100,7 @@ async function run(
     version: options.version ?? '0.1.0',
   });
   busMetrics(metrics, bus);
+  storeMetrics(metrics, store);
   app.connectMicroservice({ strategy: new BusTransport(bus) });
 
   let closing: Promise<void> | undefined;

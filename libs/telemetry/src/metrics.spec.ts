@@ -21,10 +21,51 @@ describe('createMetrics', () => {
   it('reads values that are kept elsewhere at scrape time', async () => {
     const metrics = createMetrics({ service: 'router', process: false });
     let held = 1;
-    const gauge = metrics.gauge({ name: 'held', help: 'Held', collect: () => gauge.set(held) });
-    expect(await metrics.text()).toContain('sluice_held{service="router"} 1');
+    metrics.gauge({ name: 'held', help: 'Held', read: () => held });
+    metrics.counter({ name: 'sent_total', help: 'Sent', read: () => 10 * held });
+    const seen = async (): Promise<string[]> => samples(await metrics.text());
+    expect(await seen()).toEqual(['sluice_held{service="router"} 1', 'sluice_sent_total{service="router"} 10']);
     held = 2;
-    expect(await metrics.text()).toContain('sluice_held{service="router"} 2');
+    expect(await seen()).toEqual(['sluice_held{service="router"} 2', 'sluice_sent_total{service="router"} 20']);
+  });
+
+  it('forgets series that are not set any more', async () => {
+    const metrics = createMetrics({ service: 'router', process: false });
+    const workers = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    const readEach = (set: (labels: { worker: string }, value: number) => void): void => {
+      for (const [worker, value] of workers) set({ worker }, value);
+    };
+    metrics.gauge({ name: 'held', help: 'Held', labels: ['worker'], readEach });
+    metrics.counter({ name: 'sent_total', help: 'Sent', labels: ['worker'], readEach });
+    expect(samples(await metrics.text())).toHaveLength(4);
+    workers.delete('a');
+    expect(samples(await metrics.text())).toEqual([
+      'sluice_held{worker="b",service="router"} 2',
+      'sluice_sent_total{worker="b",service="router"} 2',
+    ]);
+  });
+
+  it('tells what is registered', () => {
+    const metrics = createMetrics({ service: 'router', process: false });
+    metrics.counter({ name: 'requests_total', help: 'Requests', labels: ['result'] });
+    metrics.histogram({ name: 'ttft_seconds', help: 'TTFT', buckets: [1] });
+    expect(metrics.definitions).toEqual([
+      { name: 'sluice_requests_total', type: 'counter', help: 'Requests', labels: ['result'] },
+      { name: 'sluice_ttft_seconds', type: 'histogram', help: 'TTFT', labels: [] },
+    ]);
+  });
+
+  it('lets other work run between two metrics', async () => {
+    const metrics = createMetrics({ service: 'router', process: false });
+    const order: string[] = [];
+    for (const name of ['a', 'b']) metrics.gauge({ name, help: name, read: () => order.push(name) });
+    const text = metrics.text();
+    setImmediate(() => order.push('other'));
+    await text;
+    expect(order).toEqual(['a', 'other', 'b']);
   });
 
   it('counts into the buckets of a histogram', async () => {

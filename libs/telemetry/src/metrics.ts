@@ -1,19 +1,34 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { addProcessMetrics } from './process-metrics.ts';
 
 export type { Counter, Gauge, Histogram } from 'prom-client';
 
 export interface MetricOptions<L extends string> {
-  /** Without the prefix: `requests_total`. */
+  /** Without the prefix: `requests_total`. Base units: `_seconds`, `_bytes`, `_ratio`; totals of counters end in `_total`. */
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly L[];
-  /** Called at every scrape, before the values are read: for values that are kept elsewhere. */
+  /** Called at every scrape, before the values are read: for what is neither {@link read} nor {@link readEach}. */
   readonly collect?: () => void;
+  /** The value, for metrics without labels whose value is kept elsewhere; called at every scrape. */
+  readonly read?: () => number;
+  /** Calls `set` for every series there is now; called at every scrape. A series that is not set any more is gone. */
+  readonly readEach?: (set: (labels: Readonly<Record<L, string>>, value: number) => void) => void;
 }
-export interface HistogramOptions<L extends string> extends Omit<MetricOptions<L>, 'collect'> {
+export interface HistogramOptions<L extends string> extends Pick<MetricOptions<L>, 'name' | 'help' | 'labels'> {
   /** Upper bounds in the metric's unit, rising. */
   readonly buckets: readonly number[];
+}
+
+/** What a metric is, for the page that lists them all. */
+export interface MetricDefinition {
+  /** With the prefix. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Without `service`, which every sample has. */
+  readonly labels: readonly string[];
 }
 
 /**
@@ -23,10 +38,15 @@ export interface HistogramOptions<L extends string> extends Omit<MetricOptions<L
 export interface Metrics {
   readonly service: string;
   readonly registry: Registry;
+  /** Every metric registered so far. */
+  readonly definitions: readonly MetricDefinition[];
   counter<L extends string = never>(options: MetricOptions<L>): Counter<L>;
   gauge<L extends string = never>(options: MetricOptions<L>): Gauge<L>;
   histogram<L extends string = never>(options: HistogramOptions<L>): Histogram<L>;
-  /** Prometheus text of all metrics, every sample labelled with `service`. */
+  /**
+   * Prometheus text of all metrics, every sample labelled with `service`. Other work may run between two metrics: a large
+   * fleet has some ten thousand samples, and no stream may wait for all of them.
+   */
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -44,64 +64,54 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const prefix = options.prefix ?? 'sluice_';
   const registry = new Registry();
   registry.setDefaultLabels({ service: options.service });
-  const common = <L extends string>(metric: Omit<MetricOptions<L>, 'collect'>) => ({
-    name: prefix + metric.name,
-    help: metric.help,
-    labelNames: metric.labels ?? [],
-    registers: [registry],
-  });
+  const definitions: MetricDefinition[] = [];
+  const define = <L extends string>(type: MetricDefinition['type'], metric: HistogramOptions<L> | MetricOptions<L>) => {
+    const definition = { name: prefix + metric.name, type, help: metric.help, labels: metric.labels ?? [] };
+    definitions.push(definition);
+    return { name: definition.name, help: metric.help, labelNames: definition.labels as L[], registers: [registry] };
+  };
   const metrics: Metrics = {
     service: options.service,
     registry,
-    counter: (metric) => new Counter({ ...common(metric), ...(metric.collect && { collect: metric.collect }) }),
-    gauge: (metric) => new Gauge({ ...common(metric), ...(metric.collect && { collect: metric.collect }) }),
-    histogram: (metric) => new Histogram({ ...common(metric), buckets: [...metric.buckets] }),
-    text: () => registry.metrics(),
+    definitions,
+    counter<L extends string>(metric: MetricOptions<L>) {
+      const { read, readEach } = metric;
+      // The owner keeps the total: the counter is made anew from it at each scrape.
+      const collect = () => {
+        metric.collect?.();
+        if (read !== undefined || readEach !== undefined) counter.reset();
+        if (read !== undefined) counter.inc(read());
+        readEach?.((labels, value) => counter.inc(labels, value));
+      };
+      const counter: Counter<L> = new Counter({ ...define('counter', metric), collect });
+      return counter;
+    },
+    gauge<L extends string>(metric: MetricOptions<L>) {
+      const { read, readEach } = metric;
+      const collect = () => {
+        metric.collect?.();
+        if (readEach !== undefined) gauge.reset();
+        if (read !== undefined) gauge.set(read());
+        readEach?.((labels, value) => gauge.set(labels, value));
+      };
+      const gauge: Gauge<L> = new Gauge({ ...define('gauge', metric), collect });
+      return gauge;
+    },
+    histogram: (metric) => new Histogram({ ...define('histogram', metric), buckets: [...metric.buckets] }),
+    text: () => textOf(registry),
     contentType: registry.contentType,
   };
   if (options.process ?? true) addProcessMetrics(metrics);
   return metrics;
 }
 
-/** Own process metrics: prom-client's default set costs timers and a GC observer that nobody reads here. */
-function addProcessMetrics(metrics: Metrics): void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
-  const eventLoop = metrics.gauge({
-    name: 'event_loop_delay_seconds',
-    help: 'Delay of the event loop beyond its 20 ms sampling period since the last scrape',
-    labels: ['quantile'],
-    collect: () => {
-      for (const [quantile, nanos] of [
-        ['0.5', delay.percentile(50)],
-        ['0.99', delay.percentile(99)],
-        ['1', delay.max],
-      ] as const) {
-        eventLoop.set({ quantile }, delay.count === 0 ? 0 : Math.max(0, nanos / 1e9 - 0.02));
-      }
-      delay.reset();
-    },
-  });
-  const memory = metrics.gauge({
-    name: 'process_memory_bytes',
-    help: 'Memory of the process by kind',
-    labels: ['kind'],
-    collect: () => {
-      const usage = process.memoryUsage();
-      memory.set({ kind: 'resident' }, usage.rss);
-      memory.set({ kind: 'heap' }, usage.heapUsed);
-      memory.set({ kind: 'external' }, usage.external);
-    },
-  });
-  const cpu = metrics.counter({
-    name: 'process_cpu_seconds_total',
-    help: 'Processor time used by the process since its start',
-    collect: () => {
-      const usage = process.cpuUsage();
-      cpu.reset();
-      cpu.inc((usage.user + usage.system) / 1e6);
-    },
-  });
+async function textOf(registry: Registry): Promise<string> {
+  const families: string[] = [];
+  for (const { name } of registry.getMetricsAsArray()) {
+    families.push(await registry.getSingleMetricAsString(name));
+    await setImmediate();
+  }
+  return families.join('\n\n') + '\n';
 }
 
 /** Prometheus text of several registries with one HELP and TYPE per metric name, as the format demands. */
