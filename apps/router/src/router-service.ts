@@ -120,7 +120,10 @@ function assemble(
   const upstream = pool(config.connections);
   const scrapes = pool(SCRAPE_CONNECTIONS);
   const latency = new LatencyView(config.profile);
-  const prefix = new PrefixView(config.indexNodes);
+  const prefix = new PrefixView(
+    config.indexNodes,
+    ({ policy }) => policy.needs.includes('activePromptTokens') || router.shadows.reads('activePromptTokens'),
+  );
   const feed = new EventFeed(bus, prefix.index, now);
   prefix.useFeed(feed);
   const flow = new FlowGate({

@@ -56,6 +56,11 @@ export interface FleetColumns {
 export interface RequestColumns {
   /** Prompt tokens that the worker need not compute again, whatever the tier. */
   readonly cachedTokens: Float64Array;
+  /**
+   * Prompt tokens of this router's requests in flight with this one among them, in whole blocks, text that several share
+   * counted once. Filled only where a policy needs it.
+   */
+  readonly activePromptTokens: Float64Array;
   /** Predicted milliseconds to the first token, KV load included. NaN when there is no usable prediction. */
   readonly predictedTtftMs: Float64Array;
   /** Predicted milliseconds per output token. NaN when there is no usable prediction. */

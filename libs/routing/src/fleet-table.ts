@@ -29,6 +29,7 @@ const COLUMNS = [
   'siblingRequests',
   'siblingQueuedPrefillTokens',
   'cachedTokens',
+  'activePromptTokens',
   'predictedTtftMs',
   'predictedTpotMs',
 ] as const satisfies readonly Column[];
@@ -340,6 +341,7 @@ function createArrays(length: number): MutableCandidates {
     siblingRequests: column(),
     siblingQueuedPrefillTokens: column(),
     cachedTokens: column(),
+    activePromptTokens: column(),
     predictedTtftMs: column(),
     predictedTpotMs: column(),
   };

@@ -1,6 +1,6 @@
 import type { Candidates } from '@sluice/model';
+import { KeyCounts } from '@sluice/numerics';
 import { BlockDirectory, EXPECTED } from './block-directory.ts';
-import { CopyCounts } from './copy-counts.ts';
 import { blocksOf, CLEARED, kindOf, REMOVED } from './kv-batch.ts';
 import type { KvBatch } from './kv-batch.ts';
 import { GRACE_MS, SPECULATION_MS } from './prefix-view.ts';
@@ -46,8 +46,8 @@ export class ExactView implements PrefixView {
   private readonly blockSizes: readonly number[];
   private readonly appliedAtMs: Float64Array;
   /** By row: copies beyond the first that the worker holds, and speculations beyond the first that expect it to. */
-  private readonly copies: readonly CopyCounts[];
-  private readonly expectations: readonly CopyCounts[];
+  private readonly copies: readonly KeyCounts[];
+  private readonly expectations: readonly KeyCounts[];
   /** In order of their start; those before `oldest` are over. */
   private speculations: ExpectedBlocks[] = [];
   private oldest = 0;
@@ -70,8 +70,8 @@ export class ExactView implements PrefixView {
       group.rows[row >>> 5]! |= 1 << (row & 31);
     }
     this.appliedAtMs = new Float64Array(workers.length).fill(-Infinity);
-    this.copies = workers.map(() => new CopyCounts());
-    this.expectations = workers.map(() => new CopyCounts());
+    this.copies = workers.map(() => new KeyCounts());
+    this.expectations = workers.map(() => new KeyCounts());
     this.confirmed = new Int32Array(workers.length);
     this.held = new Int32Array(workers.length);
   }

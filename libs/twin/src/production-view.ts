@@ -1,9 +1,9 @@
 import { ALL_TIERS, rootKey } from '@sluice/model';
 import type { Candidates } from '@sluice/model';
+import { KeyCounts } from '@sluice/numerics';
 import { createMatches, createPrefixIndex } from '@sluice/prefix-index';
 import type { BlockRecord, SpeculationId } from '@sluice/prefix-index';
 import { ENGINE_ROOT } from './block-chain.ts';
-import { CopyCounts } from './copy-counts.ts';
 import { blocksOf, CLEARED, kindOf, REMOVED } from './kv-batch.ts';
 import type { KvBatch } from './kv-batch.ts';
 import { GRACE_MS, SPECULATION_MS } from './prefix-view.ts';
@@ -28,7 +28,7 @@ export class ProductionView implements PrefixView {
   private readonly appliedAtMs: number[] = [];
   /** Rows whose events have a gap. */
   private readonly distrusted = new Set<number>();
-  private readonly copies: CopyCounts[] = [];
+  private readonly copies: KeyCounts[] = [];
   private readonly record: BlockRecord = { parentHi: 0, parentLo: 0, spanBytes: 0, tokens: 0, tiers: 0 };
   /** Finished speculations that wait for the worker's events, oldest first. */
   private ending: { readonly id: SpeculationId; readonly dueMs: number }[] = [];
@@ -43,7 +43,7 @@ export class ProductionView implements PrefixView {
       const row = this.index.addWorker(id);
       this.index.setCapacity(row, null, BYTES_PER_TOKEN);
       this.appliedAtMs[row] = -Infinity;
-      this.copies[row] = new CopyCounts();
+      this.copies[row] = new KeyCounts();
     }
   }
 

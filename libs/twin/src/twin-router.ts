@@ -5,6 +5,7 @@ import type { WorkerLoad } from '@sluice/latency-model';
 import type { Rng, RouteQuery, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { createDecisionTerms, createFleetTable, createLedger, kvForecast } from '@sluice/routing';
 import type { BookedRequest, Booking, Choice, Policy, ScrapedSignals } from '@sluice/routing';
+import { ActivePrompts } from './active-prompts.ts';
 import type { SimulatedRequest } from './api.ts';
 import { createPrefixView } from './create-prefix-view.ts';
 import type { IndexKind } from './create-prefix-view.ts';
@@ -89,6 +90,8 @@ export class TwinRouter implements EventReader {
   private readonly ledger = createLedger(this.table);
   private readonly terms = createDecisionTerms();
   private readonly prefix: PrefixView | null;
+  /** Null where the policy does not read it. */
+  private readonly active: ActivePrompts | null;
   private readonly learned: LearnedLatency | null;
   private readonly knowsOutputs: boolean;
   private readonly outputs = new OutputLengths(PRIOR_OUTPUT_TOKENS);
@@ -108,6 +111,7 @@ export class TwinRouter implements EventReader {
     this.rng = rng;
     const workers = ids.map((id, row) => ({ id, blockSize: blockSizes[row]! }));
     this.prefix = index === null ? null : createPrefixView(index, workers);
+    this.active = policy.needs.includes('activePromptTokens') ? new ActivePrompts(blockSizes) : null;
     this.learned = learned;
     this.knowsOutputs = knowsOutputs;
     const { flowControl, sender, timeline } = options;
@@ -131,6 +135,7 @@ export class TwinRouter implements EventReader {
     table.ageSignals(nowMs);
     this.ask(flight, nowMs);
     this.prefix?.fillCachedTokens(columns, flight.text, nowMs);
+    this.active?.fill(columns, flight.text);
     this.gate?.takeOutOvertaken(flight);
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
     const choice = this.chooseUntried(flight.tried);
@@ -191,6 +196,7 @@ export class TwinRouter implements EventReader {
     const booked = this.ledger.book(row, plan);
     const booking = this.gate?.metered(flight, row, booked) ?? booked;
     const speculation = this.prefix?.speculate(row, flight.text, nowMs) ?? null;
+    this.active?.sent(row, flight.text);
     flight.dispatch = { row, atMs: nowMs, cachedTokens, booking, speculation, load };
   }
 
@@ -199,6 +205,7 @@ export class TwinRouter implements EventReader {
     const { row, atMs, cachedTokens, booking, speculation, load } = flight.dispatch!;
     const { outputTokens } = flight.request;
     booking.release(nowMs);
+    this.active?.ended(row, flight.text);
     this.gate?.ended(flight, nowMs);
     this.outputs.observe(classOf(flight.request), outputTokens);
     if (load !== null) {
@@ -224,8 +231,9 @@ export class TwinRouter implements EventReader {
 
   /** The attempt failed: the engine refused the request, is gone, or died with it. */
   failed(flight: Flight, nowMs: number): void {
-    const { booking, speculation } = flight.dispatch!;
+    const { row, booking, speculation } = flight.dispatch!;
     booking.release(nowMs);
+    this.active?.ended(row, flight.text);
     this.gate?.ended(flight, nowMs);
     if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
   }

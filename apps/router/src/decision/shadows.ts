@@ -44,6 +44,7 @@ export class Shadows {
   /** Draws seeds and samples: nothing here draws from the router's own numbers. */
   readonly #rng: () => number;
   #ids: readonly PolicyId[] = [];
+  #reads: ReadonlySet<Signal> = new Set();
   #sample = 0;
   #pools = new WeakMap<Pool, PoolShadows>();
 
@@ -63,16 +64,24 @@ export class Shadows {
     return this.#sample;
   }
 
+  /** Whether any of them reads `signal`. */
+  reads(signal: Signal): boolean {
+    return this.#reads.has(signal);
+  }
+
   /** Other shadow policies from now on; what was counted begins anew. Returns why not when one cannot run here. */
   set(ids: readonly string[], sample: number): string | null {
     const policies: PolicyId[] = [];
+    const reads = new Set<Signal>();
     for (const id of ids) {
       const made = fleetPolicy(id, this.#options.filled);
       if (made.kind === 'error') return made.message;
       if (policies.includes(made.policy.id)) return `policy '${id}' is named twice`;
       policies.push(made.policy.id);
+      for (const signal of made.policy.needs) reads.add(signal);
     }
     this.#ids = policies;
+    this.#reads = reads;
     this.#sample = sample;
     this.#pools = new WeakMap();
     return null;

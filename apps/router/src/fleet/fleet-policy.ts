@@ -24,6 +24,7 @@ export const FILLED_SIGNALS: readonly Signal[] = [
   'siblingQueuedPrefillTokens',
   // prefix view
   'cachedTokens',
+  'activePromptTokens',
   // latency view and predictions
   'step',
   'predictedTtftMs',

@@ -5,6 +5,8 @@ import type { IndexStats, PrefixIndex, SpeculationId } from '@sluice/prefix-inde
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
+import { ActivePrompts } from './active-prompts.ts';
+import type { ActivePrompt } from './active-prompts.ts';
 import { plainLayout } from './plain-layout.ts';
 
 /** The bytes that a request is looked up by. */
@@ -25,6 +27,8 @@ export interface Speculation {
   readonly worker: WorkerId;
   readonly id: SpeculationId;
   readonly atMs: number;
+  /** Null where nothing counts the prompts in flight. */
+  readonly active: ActivePrompt | null;
 }
 
 /** What the view needs of the event feed: see EventFeed. */
@@ -55,7 +59,12 @@ export class PrefixView {
   /** Capacity and ratio that the index was told, by worker; null: the worker sends events. */
   readonly #capacities = new Map<WorkerId, number | null>();
 
-  constructor(maxNodes: number) {
+  readonly #active = new ActivePrompts();
+  readonly #countsActive: (pool: Pool) => boolean;
+
+  /** @param countsActive whether a policy asked about the pool's requests reads `activePromptTokens` */
+  constructor(maxNodes: number, countsActive: (pool: Pool) => boolean) {
+    this.#countsActive = countsActive;
     this.index = createPrefixIndex({ maxNodes });
   }
 
@@ -72,6 +81,7 @@ export class PrefixView {
   removeWorker(worker: Worker): void {
     this.index.removeWorker(worker.spec.id);
     this.#capacities.delete(worker.spec.id);
+    this.#active.removeWorker(worker.spec.id);
   }
 
   /** Row of a worker in the index. */
@@ -118,7 +128,7 @@ export class PrefixView {
   /**
    * Fills `cachedTokens` of every row of the pool with what its engine would not compute again, by vLLM's rule: whole
    * blocks only, and the last block again when it would be the whole prompt. Returns the prompt's tokens: exact where
-   * the longest match covers it, estimated for the rest.
+   * the longest match covers it, estimated for the rest. Fills `activePromptTokens` too where a policy reads it.
    */
   fillCachedTokens(pool: Pool, prompt: Prompt, nowMs: number): number {
     this.#endDue(nowMs);
@@ -142,6 +152,7 @@ export class PrefixView {
       cachedTokens[row] =
         matches.whole[at] === 1 ? tokens - matches.lastBlockTokens[at]! : Math.min(tokens, firstTokens - 1);
     }
+    if (this.#countsActive(pool)) this.#active.fill(pool, prompt);
     return firstTokens + prompt.otherBytes / bytesPerToken;
   }
 
@@ -150,12 +161,14 @@ export class PrefixView {
     const row = this.row(worker.spec.id);
     const { rootHi, rootLo, bytes } = prompt;
     const id = this.index.speculate(row, rootHi, rootLo, bytes, nowMs, nowMs + SPECULATION_MS);
-    return { worker: worker.spec.id, id, atMs: nowMs };
+    const active = this.#countsActive(worker.pool) ? this.#active.sent(worker.spec.id, prompt) : null;
+    return { worker: worker.spec.id, id, atMs: nowMs, active };
   }
 
   /** The request ended. `computed`: the worker has computed the prompt. */
   settle(speculation: Speculation, computed: boolean, nowMs: number): void {
-    const { worker, id, atMs } = speculation;
+    const { worker, id, atMs, active } = speculation;
+    if (active !== null) this.#active.ended(active);
     if (!computed) this.index.forget(id);
     // Events since the dispatch have arrived: what the worker holds is known exactly from here on.
     else if (this.#feed.appliedAtMs(worker) > atMs || this.#capacities.get(worker) !== null) this.index.confirm(id);

@@ -6,13 +6,14 @@ import { createLedger } from '../ledger.ts';
 import { pool, predictAll, QUERY } from '../testing/pool.ts';
 import { dynamoKv } from './dynamo-kv.ts';
 
-/** Row 0: 1,600 queued; row 1: 3,200 held by a decode and the whole prompt cached; row 2: idle. */
+/** Row 0: 1,600 queued, another prompt; row 1: the whole prompt cached, and in flight with 3,200 more; row 2: idle. */
 function loaded(): FleetTable {
   const table = pool(3);
   const ledger = createLedger(table);
   ledger.book(0, { promptTokens: 1600, uncachedTokens: 1600, expectedOutputTokens: 1 });
   ledger.book(1, { promptTokens: 9000, uncachedTokens: 3199, expectedOutputTokens: 1 }).firstToken();
   predictAll(table, QUERY, (row) => (row === 1 ? 4000 : 0));
+  table.columns.activePromptTokens.set([1600 + 4000, 4000 + 3200, 4000]);
   return table;
 }
 
@@ -22,11 +23,11 @@ describe('dynamo-kv', () => {
     const table = loaded();
     expect(dynamoKv().choose(table.columns, QUERY, seededRng(1), out)).toEqual({ kind: 'picked', row: 1 });
     expect([out.unit, ...out.names]).toEqual(['blocks', 'prefillBlocks', 'activeBlocks']);
-    expect([...out.cost.slice(0, 3)]).toEqual([5600 / 16 + 1600 / 16, 3200 / 16, 4000 / 16]);
+    expect([...out.cost.slice(0, 3)]).toEqual([5600 / 16 + 5600 / 16, 7200 / 16, 8000 / 16]);
     const loadOnly = dynamoKv({ overlapWeight: 0 });
     expect(loadOnly.choose(table.columns, QUERY, seededRng(1), out)).toEqual({ kind: 'picked', row: 2 });
     dynamoKv({ overlapWeight: 2, blockTokens: 64 }).choose(table.columns, QUERY, seededRng(1), out);
-    expect(out.cost[0]).toBe((2 * 5600) / 64 + 1600 / 64);
+    expect(out.cost[0]).toBe((2 * 5600) / 64 + 5600 / 64);
   });
 
   it('draws by a softmax over the costs scaled to their range when it has a temperature', () => {

@@ -18,14 +18,14 @@ export const DYNAMO_KV_DEFAULTS: DynamoKvOptions = { overlapWeight: 1, temperatu
 const TERMS = ['prefillBlocks', 'activeBlocks'] as const;
 const NEEDS = [
   'cachedTokens',
+  'activePromptTokens',
   'queuedPrefillTokens',
   'prefilledTokens',
-  'heldKvTokens',
 ] as const satisfies readonly Signal[];
 
 /**
  * The cost of NVIDIA Dynamo's KV router, in blocks: `overlapWeight x (prefill tokens in flight + own uncached) / block +
- * active blocks`. Source, and where this differs, in README.md.
+ * prompt blocks in flight with this request's, each once`. Source, and where this differs, in README.md.
  */
 export function dynamoKv(options: Partial<DynamoKvOptions> = {}): Policy {
   const { overlapWeight, temperature, blockTokens } = { ...DYNAMO_KV_DEFAULTS, ...options };
@@ -33,7 +33,7 @@ export function dynamoKv(options: Partial<DynamoKvOptions> = {}): Policy {
     id: 'dynamo-kv',
     needs: NEEDS,
     choose(candidates, query, rng, out) {
-      const { size, up, queuedPrefillTokens, prefilledTokens, heldKvTokens } = candidates;
+      const { size, up, queuedPrefillTokens, prefilledTokens, activePromptTokens } = candidates;
       out.layout('dynamo-kv', 'blocks', TERMS, size);
       const { cost } = out;
       const [prefill, active] = out.values as [Float64Array, Float64Array];
@@ -41,7 +41,7 @@ export function dynamoKv(options: Partial<DynamoKvOptions> = {}): Policy {
         // A prompt counts whole until its first token, as it does there.
         const queued = queuedPrefillTokens[row]! + prefilledTokens[row]!;
         prefill[row] = (overlapWeight * (queued + uncachedTokens(candidates, row, query))) / blockTokens;
-        active[row] = (queuedPrefillTokens[row]! + heldKvTokens[row]!) / blockTokens;
+        active[row] = activePromptTokens[row]! / blockTokens;
         cost[row] = up[row] === 1 ? prefill[row]! + active[row]! : Infinity;
       }
       const row = temperature > 0 ? drawSoftmax(cost, size, temperature, rng) : cheapest(cost, size, rng);

@@ -1,17 +1,25 @@
 const NONE = -1;
 
 /**
- * How many copies beyond the first one worker holds of a block, by key. Few blocks have any, so the table is small.
- * Open addressing with linear probing; removal shifts back. Words of keys are signed.
+ * Counts by 64-bit key, given as two signed words. Open addressing with linear probing; removal shifts back.
  */
-export class CopyCounts {
+export class KeyCounts {
   private his = new Int32Array(64);
   private los = new Int32Array(64);
   /** 0: the slot is free. */
   private counts = new Uint32Array(64);
   private used = 0;
 
-  /** One more copy. */
+  /** Keys with a count. */
+  get size(): number {
+    return this.used;
+  }
+
+  has(hi: number, lo: number): boolean {
+    return this.used > 0 && this.find(hi, lo) !== NONE;
+  }
+
+  /** One more. */
   add(hi: number, lo: number): void {
     const known = this.find(hi, lo);
     if (known !== NONE) {
@@ -22,7 +30,7 @@ export class CopyCounts {
     this.insert(hi, lo, 1);
   }
 
-  /** One copy less; false when there was none beyond the first. */
+  /** One less; false when there was none. */
   remove(hi: number, lo: number): boolean {
     if (this.used === 0) return false;
     const at = this.find(hi, lo);
