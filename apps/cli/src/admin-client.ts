@@ -1,3 +1,5 @@
+import type { ServiceStatus } from '@sluice/contracts';
+
 /** An admin API that cannot be used, in words for its user; `status` is its HTTP answer, null when there was none. */
 export class AdminError extends Error {
   readonly status: number | null;
@@ -6,12 +8,6 @@ export class AdminError extends Error {
     super(message);
     this.status = status;
   }
-}
-
-/** What `/readyz` says of one service. */
-export interface ServiceStatus {
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
 }
 
 const TIMEOUT_MS = 10_000;

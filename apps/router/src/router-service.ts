@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DecisionRecord } from '@sluice/contracts';
 import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
 import type { Signal } from '@sluice/model';
@@ -6,7 +7,6 @@ import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
-import type { DecisionView } from './decision/decision-log.ts';
 import { planRequest } from './decision/plan.ts';
 import { createShadowMetrics } from './decision/shadow-metrics.ts';
 import { Shadows } from './decision/shadows.ts';
@@ -31,7 +31,7 @@ export interface RouterService extends Service {
   /** What the ledgers of all pools say is in flight, in sum: zero when nothing is. */
   ledger(): { readonly requests: number; readonly tokens: number };
   /** A decision by its id; null when it is not, or no longer, in the log. */
-  decision(id: string): DecisionView | null;
+  decision(id: string): DecisionRecord | null;
 }
 
 /** Connections per engine for looks at it: its metrics and its health. */

@@ -27,3 +27,51 @@ export type { KvBatchPosition } from './kv-codec.ts';
 export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
 export { decodeLedgerMessage, encodeLedgerMessage, LEDGER_VERSION, ledgerMessages } from './ledger.ts';
 export { latencyParameters, routeOutcome, regimeFactorsSchema, stepParametersSchema } from './outcome.ts';
+export {
+  decisionCandidateSchema,
+  decisionOutcomeSchema,
+  decisionRecordSchema,
+  decisionShadowSchema,
+  decisionsSchema,
+} from './admin/decision.ts';
+export type {
+  DecisionCandidate,
+  DecisionOutcome,
+  DecisionRecord,
+  Decisions,
+  DecisionShadow,
+} from './admin/decision.ts';
+export { policyViewSchema, workersViewSchema, workerViewSchema } from './admin/fleet.ts';
+export type { PolicyView, WorkersView, WorkerView } from './admin/fleet.ts';
+export {
+  confidenceSchema,
+  indexedBlocksSchema,
+  indexedWorkerSchema,
+  indexedWorkersSchema,
+  indexLookupSchema,
+  indexReplicaSchema,
+  indexStatsSchema,
+  renderedPromptSchema,
+} from './admin/index-status.ts';
+export type {
+  IndexedBlocks,
+  IndexedWorker,
+  IndexedWorkers,
+  IndexLookup,
+  IndexReplica,
+  IndexStats,
+  RenderedPrompt,
+} from './admin/index-status.ts';
+export { latencyPredictionSchema, variantsViewSchema, variantViewSchema } from './admin/predictor-status.ts';
+export type { LatencyPrediction, VariantsView, VariantView } from './admin/predictor-status.ts';
+export { queuesViewSchema } from './admin/queues.ts';
+export type { QueuesView } from './admin/queues.ts';
+export { ranksViewSchema, rankViewSchema } from './admin/ranks.ts';
+export type { RankState, RanksView } from './admin/ranks.ts';
+export { shadowViewSchema } from './admin/shadow.ts';
+export type { ShadowReport } from './admin/shadow.ts';
+export { siblingsViewSchema } from './admin/siblings.ts';
+export type { SiblingsView } from './admin/siblings.ts';
+export { healthSchema, problemSchema, processStatusSchema, serviceStatusSchema } from './admin/status.ts';
+export type { Health, ProblemView, ProcessStatus, ServiceStatus } from './admin/status.ts';
+export type { View } from './admin/view.ts';

@@ -22,4 +22,5 @@ export type { ProcessHandle } from './run-main.ts';
 export { runService, runServices } from './run-service.ts';
 export type { AdminOptions, RunServiceOptions, RunServicesOptions } from './run-service.ts';
 export type { HostedService } from './platform-routes.ts';
-export type { RunningService, Service, ServiceContext, ServiceStatus } from './service.ts';
+export type { ServiceStatus } from '@sluice/contracts';
+export type { RunningService, Service, ServiceContext } from './service.ts';

@@ -1,8 +1,9 @@
 import type { INestApplication, Type } from '@nestjs/common';
+import type { Health, ServiceStatus } from '@sluice/contracts';
 import { mergeMetrics } from '@sluice/telemetry';
 import { openApiDocument, swaggerUiFile, swaggerUiPage } from './openapi.ts';
 import { problemOf } from './problem.ts';
-import type { Service, ServiceContext, ServiceStatus } from './service.ts';
+import type { Service, ServiceContext } from './service.ts';
 
 /** The part of Fastify that is used here. */
 export interface HttpServer {
@@ -85,7 +86,7 @@ export function aggregateRoutes(http: HttpServer, services: readonly HostedServi
   });
 }
 
-const health = (service: string, startedAtMs: number): { status: 'ok'; service: string; uptimeS: number } => ({
+const health = (service: string, startedAtMs: number): Health => ({
   status: 'ok',
   service,
   uptimeS: Math.round((Date.now() - startedAtMs) / 1000),

@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@sluice/bus';
+import type { ServiceStatus } from '@sluice/contracts';
 import type { Store } from '@sluice/store';
 import type { Logger, Metrics } from '@sluice/telemetry';
 
@@ -10,12 +11,6 @@ export interface ServiceContext {
   readonly store: Store;
   readonly logger: Logger;
   readonly metrics: Metrics;
-}
-
-export interface ServiceStatus {
-  /** Whether the service can do its work; what `/readyz` answers with. */
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
 }
 
 /** What an app gives to its process shell. */

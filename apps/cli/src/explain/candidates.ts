@@ -1,7 +1,7 @@
+import type { DecisionCandidate, DecisionRecord } from '@sluice/contracts';
 import type { Styles } from '../speaker.ts';
 import { textTable } from '../text-table.ts';
 import type { TextColumn } from '../text-table.ts';
-import type { Candidate, Decision } from './decision.ts';
 import { candidateOf } from './decision.ts';
 import { count, decimal, duration, percent } from '../numbers.ts';
 
@@ -15,8 +15,8 @@ const LONGEST = 10;
 const NEVER = 1e9;
 
 /** Cheapest first, those without a cost last; the chosen one is always there. */
-export function shownCandidates(decision: Decision, all: boolean): Candidate[] {
-  const costOf = ({ cost }: Candidate): number => cost ?? Infinity;
+export function shownCandidates(decision: DecisionRecord, all: boolean): DecisionCandidate[] {
+  const costOf = ({ cost }: DecisionCandidate): number => cost ?? Infinity;
   const sorted = [...decision.candidates].sort((a, b) => (costOf(a) < costOf(b) ? -1 : costOf(a) > costOf(b) ? 1 : 0));
   if (all || sorted.length <= MOST) return sorted;
   const shown = sorted.slice(0, MOST);
@@ -28,7 +28,7 @@ export function shownCandidates(decision: Decision, all: boolean): Candidate[] {
  * What is to be said of a candidate.
  * @param tried workers of the earlier attempts of the request
  */
-export function marksOf(decision: Decision, candidate: Candidate, tried: ReadonlySet<string>): string[] {
+export function marksOf(decision: DecisionRecord, candidate: DecisionCandidate, tried: ReadonlySet<string>): string[] {
   const { cost, worker, up } = candidate;
   const costs = decision.candidates.flatMap((each) => (each.cost === null ? [] : [each.cost]));
   const isTied = (each: number): boolean => decision.tieCost !== null && each <= decision.tieCost;
@@ -44,8 +44,8 @@ export function marksOf(decision: Decision, candidate: Candidate, tried: Readonl
 
 /** One line per candidate: its cost, a bar of what that is made of, and its marks. */
 export function costLines(
-  decision: Decision,
-  shown: readonly Candidate[],
+  decision: DecisionRecord,
+  shown: readonly DecisionCandidate[],
   tried: ReadonlySet<string>,
   width: number,
   { bold, faint }: Styles,
@@ -68,7 +68,7 @@ export function costLines(
 }
 
 /** A table of the terms in numbers, each headed by what the bars draw it with; those that are 0 throughout are named below. */
-export function termLines(shown: readonly Candidate[], width: number): string[] {
+export function termLines(shown: readonly DecisionCandidate[], width: number): string[] {
   const names = termNames(shown);
   const zero = Object.keys(shown[0]?.terms ?? {}).filter((name) => !names.includes(name));
   const columns = names.map((name, i): TextColumn => ({
@@ -81,11 +81,11 @@ export function termLines(shown: readonly Candidate[], width: number): string[] 
 }
 
 /** What was known of each candidate. Where siblings have something in flight, it is told apart: own+siblings'. */
-export function signalLines(shown: readonly Candidate[], width: number): string[] {
+export function signalLines(shown: readonly DecisionCandidate[], width: number): string[] {
   const hasSiblings = shown.some(({ siblingRequests }) => (siblingRequests ?? 0) > 0);
   const split = (total: number | null, siblings: number | null): string =>
     hasSiblings && total !== null ? `${count(total - (siblings ?? 0))}+${count(siblings ?? 0)}` : count(total);
-  const column = (head: string, textOf: (candidate: Candidate) => string): TextColumn => ({
+  const column = (head: string, textOf: (candidate: DecisionCandidate) => string): TextColumn => ({
     head,
     cells: shown.map(textOf),
     align: 'right',
@@ -105,7 +105,7 @@ export function signalLines(shown: readonly Candidate[], width: number): string[
   return textTable(columns, width);
 }
 
-const workerColumn = (shown: readonly Candidate[]): TextColumn => ({
+const workerColumn = (shown: readonly DecisionCandidate[]): TextColumn => ({
   head: 'worker',
   cells: shown.map(({ worker }) => worker),
   align: 'left',
@@ -114,22 +114,22 @@ const workerColumn = (shown: readonly Candidate[]): TextColumn => ({
 const glyphOf = (index: number): string => GLYPHS[index % GLYPHS.length]!;
 
 /** Terms that say something about any of the candidates. */
-const termNames = (shown: readonly Candidate[]): string[] =>
+const termNames = (shown: readonly DecisionCandidate[]): string[] =>
   Object.keys(shown[0]?.terms ?? {}).filter((name) => shown.some(({ terms }) => terms[name]));
 
 const costText = (cost: number | null): string => (cost !== null && cost >= NEVER ? 'never' : decimal(cost));
 
 /** Scores are better when larger, and their cost is minus their sum: bars show sizes. */
-const sizeOf = ({ terms }: Candidate, names: readonly string[]): number =>
+const sizeOf = ({ terms }: DecisionCandidate, names: readonly string[]): number =>
   names.reduce((sum, name) => sum + Math.abs(terms[name] ?? 0), 0);
 
-function scaleOf(decision: Decision, shown: readonly Candidate[], names: readonly string[]): number {
+function scaleOf(decision: DecisionRecord, shown: readonly DecisionCandidate[], names: readonly string[]): number {
   const sizes = shown.map((candidate) => sizeOf(candidate, names));
   const chosen = sizeOf(candidateOf(decision), names);
   return Math.max(...sizes.filter((size) => chosen === 0 || size <= LONGEST * chosen));
 }
 
-function barOf(candidate: Candidate, names: readonly string[], scale: number, room: number): string {
+function barOf(candidate: DecisionCandidate, names: readonly string[], scale: number, room: number): string {
   let bar = '';
   let sum = 0;
   names.forEach((name, i) => {

@@ -1,7 +1,7 @@
+import type { DecisionRecord, Decisions, SiblingsView } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
-import type { Decision } from './decision.ts';
 import { explainPage } from './page.ts';
 
 export interface ExplainOptions {
@@ -30,17 +30,17 @@ export async function explain(id: string, options: ExplainOptions, speaker: Spea
   speaker.out.write(explainPage(decision, chain, { width: widthOf(speaker), all: options.all, styles, nowMs }));
 }
 
-const get = (client: AdminClient, id: string): Promise<Decision> =>
-  client.get<Decision>('router', `/decisions/${encodeURIComponent(id)}`);
+const get = (client: AdminClient, id: string): Promise<DecisionRecord> =>
+  client.get<DecisionRecord>('router', `/decisions/${encodeURIComponent(id)}`);
 
-async function lastDecision(client: AdminClient): Promise<Decision> {
-  const { decisions } = await client.get<{ decisions: readonly Decision[] }>('router', '/decisions?limit=1');
+async function lastDecision(client: AdminClient): Promise<DecisionRecord> {
+  const { decisions } = await client.get<Decisions>('router', '/decisions?limit=1');
   const [last] = decisions;
   if (last === undefined) throw new AdminError('this router has made no decision yet: send it a request');
   return last;
 }
 
-async function decisionOf(client: AdminClient, id: string): Promise<Decision> {
+async function decisionOf(client: AdminClient, id: string): Promise<DecisionRecord> {
   try {
     return await get(client, id);
   } catch (error) {
@@ -52,7 +52,7 @@ async function decisionOf(client: AdminClient, id: string): Promise<Decision> {
 async function whyUnknown(client: AdminClient, id: string): Promise<string> {
   const [{ decisions }, { router }] = await Promise.all([
     client.get<{ decisions: number }>('router', '/config'),
-    client.get<{ router: string }>('router', '/siblings'),
+    client.get<SiblingsView>('router', '/siblings'),
   ]);
   const why = id.startsWith(`${router}-`)
     ? `it keeps its last ${decisions} decisions (ROUTER_DECISIONS)`
@@ -61,9 +61,9 @@ async function whyUnknown(client: AdminClient, id: string): Promise<string> {
 }
 
 /** What went before and after, oldest first, as far as the router still knows it. */
-async function chainOf(client: AdminClient, decision: Decision): Promise<Decision[]> {
-  const walk = async (next: (of: Decision) => string | null): Promise<Decision[]> => {
-    const found: Decision[] = [];
+async function chainOf(client: AdminClient, decision: DecisionRecord): Promise<DecisionRecord[]> {
+  const walk = async (next: (of: DecisionRecord) => string | null): Promise<DecisionRecord[]> => {
+    const found: DecisionRecord[] = [];
     for (let id = next(decision); id !== null && found.length < LONGEST_CHAIN;) {
       const other = await get(client, id).catch((error: unknown) => {
         if (error instanceof AdminError && error.status === 404) return null;

@@ -1,17 +1,17 @@
+import type { DecisionCandidate, DecisionOutcome, DecisionRecord } from '@sluice/contracts';
 import { textTable, wrapped } from '../text-table.ts';
-import type { Candidate, Decision, Outcome } from './decision.ts';
 import { candidateOf } from './decision.ts';
 import { count, decimal, percent, signed } from '../numbers.ts';
 
 /** How it ended, in one line. */
-export function resultText({ outcome, followedBy }: Decision): string {
+export function resultText({ outcome, followedBy }: DecisionRecord): string {
   if (outcome === null) return followedBy === null ? 'nothing yet: it waits or is being served' : 'held, then moved on';
   const status = outcome.status === null ? '' : ` ${outcome.status}`;
   return `${outcome.result}${status}${outcome.cause === null ? '' : `: ${outcome.cause}`}`;
 }
 
 /** What was predicted beside what came of it, and what the choice cost. */
-export function outcomeLines(decision: Decision, width: number): string[] {
+export function outcomeLines(decision: DecisionRecord, width: number): string[] {
   const { outcome } = decision;
   if (outcome === null) return [];
   const rows = comparisons(decision, outcome).filter(([, predicted, actual]) => predicted !== null || actual !== null);
@@ -30,7 +30,7 @@ export function outcomeLines(decision: Decision, width: number): string[] {
 type Comparison = readonly [name: string, predicted: number | null, actual: number | null];
 
 /** Times are from the decision: what was held in the router counts. */
-function comparisons(decision: Decision, outcome: Outcome): Comparison[] {
+function comparisons(decision: DecisionRecord, outcome: DecisionOutcome): Comparison[] {
   const { predictedTtftMs, predictedTpotMs, cachedTokens } = candidateOf(decision);
   const { ttftMs, tpotMs, e2eMs, heldMs, result } = outcome;
   const predictedE2eMs =
@@ -47,7 +47,7 @@ function comparisons(decision: Decision, outcome: Outcome): Comparison[] {
   ];
 }
 
-function notes(decision: Decision, { heldMs, queuedMs, ttftErrorMs, ttftRegretMs }: Outcome): string[] {
+function notes(decision: DecisionRecord, { heldMs, queuedMs, ttftErrorMs, ttftRegretMs }: DecisionOutcome): string[] {
   const lines: string[] = [];
   if (heldMs >= 1) lines.push(`${decimal(heldMs)} ms of that it was held in the router.`);
   if (queuedMs - heldMs >= 1) lines.push(`${decimal(queuedMs - heldMs)} ms went by before this decision.`);
@@ -60,9 +60,10 @@ function notes(decision: Decision, { heldMs, queuedMs, ttftErrorMs, ttftRegretMs
 }
 
 /** The candidate whose predicted TTFT is that of the chosen one less `byMs`: not all that are up could be chosen. */
-function leastTtft(decision: Decision, byMs: number): Candidate {
+function leastTtft(decision: DecisionRecord, byMs: number): DecisionCandidate {
   const leastMs = candidateOf(decision).predictedTtftMs! - byMs;
-  const distance = ({ predictedTtftMs }: Candidate): number => Math.abs((predictedTtftMs ?? Infinity) - leastMs);
+  const distance = ({ predictedTtftMs }: DecisionCandidate): number =>
+    Math.abs((predictedTtftMs ?? Infinity) - leastMs);
   return decision.candidates.reduce((a, b) => (distance(b) < distance(a) ? b : a));
 }
 

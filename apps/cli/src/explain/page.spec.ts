@@ -3,9 +3,12 @@ import { stylesOf } from '../speaker.ts';
 import { candidate, decision } from '../testing/decisions.ts';
 import { recorder } from '../testing/admin-server.ts';
 import { explainPage } from './page.ts';
-import type { Decision } from './decision.ts';
+import type { DecisionRecord } from '@sluice/contracts';
 
-const page = (of: Decision, options: { width?: number; all?: boolean; chain?: Decision[]; colour?: boolean } = {}) => {
+const page = (
+  of: DecisionRecord,
+  options: { width?: number; all?: boolean; chain?: DecisionRecord[]; colour?: boolean } = {},
+) => {
   const { width = 80, all = false, chain = [of], colour = false } = options;
   return explainPage(of, chain, { width, all, styles: stylesOf({ ...recorder(), colour }), nowMs: of.atMs + 4200 });
 };

@@ -1,8 +1,8 @@
+import type { DecisionRecord } from '@sluice/contracts';
 import type { Styles } from '../speaker.ts';
 import { textTable, wrapped } from '../text-table.ts';
 import { costLines, shownCandidates, signalLines, termLines } from './candidates.ts';
 import { candidateOf } from './decision.ts';
-import type { Decision } from './decision.ts';
 import { count, decimal, duration, signed } from '../numbers.ts';
 import { outcomeLines, resultText } from './outcome.ts';
 
@@ -19,7 +19,7 @@ export interface PageOptions {
  * The text that explains a decision.
  * @param chain all decisions of its request that are still known, in their order
  */
-export function explainPage(decision: Decision, chain: readonly Decision[], options: PageOptions): string {
+export function explainPage(decision: DecisionRecord, chain: readonly DecisionRecord[], options: PageOptions): string {
   const { width, styles } = options;
   const shown = shownCandidates(decision, options.all);
   const sections: (readonly [title: string, lines: readonly string[]])[] = [
@@ -38,7 +38,7 @@ export function explainPage(decision: Decision, chain: readonly Decision[], opti
   return `${[headLines(decision, options).join('\n'), ...text, ...more].join('\n\n')}\n`;
 }
 
-function headLines(decision: Decision, { width, nowMs, styles }: PageOptions): string[] {
+function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptions): string[] {
   const { level, basis, policy, promptTokens } = decision;
   const chosen = candidateOf(decision);
   const cached = chosen.cachedTokens ?? 0;
@@ -64,14 +64,14 @@ function headLines(decision: Decision, { width, nowMs, styles }: PageOptions): s
   ];
 }
 
-function whyTitle(decision: Decision): string {
+function whyTitle(decision: DecisionRecord): string {
   const of = decision.candidates.length;
   const better = decision.unit === 'score' ? 'cost is minus the score, the least wins' : 'the least cost wins';
   return `Why ${decision.worker}, of ${of} ${of === 1 ? 'worker' : 'workers'} (${decision.unit}; ${better})`;
 }
 
 /** Workers of the attempts that this decision repeats. */
-function triedBefore(decision: Decision, chain: readonly Decision[]): Set<string> {
+function triedBefore(decision: DecisionRecord, chain: readonly DecisionRecord[]): Set<string> {
   const tried = new Set<string>();
   for (const each of chain) {
     if (each.id === decision.id) break;
@@ -80,7 +80,7 @@ function triedBefore(decision: Decision, chain: readonly Decision[]): Set<string
   return tried;
 }
 
-function chainLines(decision: Decision, chain: readonly Decision[], width: number): string[] {
+function chainLines(decision: DecisionRecord, chain: readonly DecisionRecord[], width: number): string[] {
   return chain.flatMap((each) => {
     const how = each.movedFrom !== null ? 'moved' : each.retryOf !== null ? 'retried' : 'first';
     const here = each.id === decision.id ? ' (shown here)' : '';
@@ -88,7 +88,7 @@ function chainLines(decision: Decision, chain: readonly Decision[], width: numbe
   });
 }
 
-function shadowLines({ shadows }: Decision, width: number): string[] {
+function shadowLines({ shadows }: DecisionRecord, width: number): string[] {
   if (shadows.length === 0) return [];
   const column = (head: string, cells: string[], align: 'left' | 'right' = 'right') => ({ head, cells, align });
   return textTable(

@@ -1,5 +1,5 @@
+import type { ServiceStatus } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
-import type { ServiceStatus } from '../admin-client.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
 import { wrapped } from '../text-table.ts';

@@ -1,3 +1,4 @@
+import type { IndexReplica, WorkersView, WorkerView } from '@sluice/contracts';
 import { AdminClient } from '../admin-client.ts';
 import { count, decimal, duration, percent } from '../numbers.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
@@ -10,37 +11,12 @@ export interface WorkersOptions {
   readonly json: boolean;
 }
 
-/** A worker as `GET /workers` of a router's admin API has it, in part. */
-interface Worker {
-  readonly worker: string;
-  readonly pool: string;
-  readonly up: boolean;
-  readonly state: string;
-  readonly reason: string;
-  readonly prefixes: string;
-  readonly signalAgeMs: number | null;
-  readonly blockTokens: number | null;
-  readonly inflightRequests: number;
-  readonly queuedPrefillTokens: number;
-  readonly siblingRequests: number;
-  readonly siblingQueuedPrefillTokens: number;
-  readonly waitingRequests: number;
-  readonly kvUsage: number;
-}
-
-/** The same worker in `GET /index`, in part. */
-interface IndexedWorker {
-  readonly worker: string;
-  readonly confidence: string;
-  readonly blocks: number;
-}
-
 /** Prints every worker with its load and what is known of its cache. @throws AdminError when the router cannot be asked */
 export async function printWorkers(options: WorkersOptions, speaker: Speaker): Promise<void> {
   const client = await AdminClient.connect(options.admin);
   const [{ workers }, index] = await Promise.all([
-    client.get<{ workers: readonly Worker[] }>('router', '/workers'),
-    client.get<{ workers: readonly IndexedWorker[] }>('router', '/index'),
+    client.get<WorkersView>('router', '/workers'),
+    client.get<IndexReplica>('router', '/index'),
   ]);
   const indexed = new Map(index.workers.map((each) => [each.worker, each]));
   const all = workers
@@ -53,7 +29,8 @@ export async function printWorkers(options: WorkersOptions, speaker: Speaker): P
   speaker.out.write(`${workerLines(all, speaker).join('\n')}\n`);
 }
 
-type ShownWorker = Worker & { readonly index: IndexedWorker | null };
+/** With its part of the router's index. */
+type ShownWorker = WorkerView & { readonly index: IndexReplica['workers'][number] | null };
 
 function workerLines(workers: readonly ShownWorker[], speaker: Speaker): string[] {
   if (workers.length === 0) return ['The fleet has no workers.'];

@@ -1,7 +1,11 @@
-import type { Candidate, Decision } from '../explain/decision.ts';
+import type { DecisionCandidate, DecisionRecord } from '@sluice/contracts';
 
 /** A candidate that is up, with the given cost made of two terms. */
-export const candidate = (worker: string, cost: number | null, rest: Partial<Candidate> = {}): Candidate => ({
+export const candidate = (
+  worker: string,
+  cost: number | null,
+  rest: Partial<DecisionCandidate> = {},
+): DecisionCandidate => ({
   worker,
   up: true,
   cost,
@@ -21,7 +25,7 @@ export const candidate = (worker: string, cost: number | null, rest: Partial<Can
 });
 
 /** A decision in milliseconds for worker `w1`, served as predicted but for some milliseconds. */
-export const decision = (rest: Partial<Decision> = {}): Decision => ({
+export const decision = (rest: Partial<DecisionRecord> = {}): DecisionRecord => ({
   id: 'ab12cd34-7',
   atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
   pool: 'main',

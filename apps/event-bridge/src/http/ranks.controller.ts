@@ -1,4 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { ranksViewSchema } from '@sluice/contracts';
+import type { RanksView, RankState } from '@sluice/contracts';
 import { Operation, Problem } from '@sluice/nest-kit';
 import { z } from 'zod';
 import type { Bridge, RankView } from '../bridge.ts';
@@ -6,20 +8,6 @@ import type { Bridge, RankView } from '../bridge.ts';
 /** Token of the {@link Bridge} that the admin API speaks for. */
 export const BRIDGE = Symbol('bridge');
 
-const rankSchema = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('unread'), worker: z.string(), pool: z.string(), reason: z.string() }),
-  z.object({
-    state: z.enum(['waiting', 'live', 'incomplete']).describe('incomplete: history was lost, blocks may be missing'),
-    worker: z.string(),
-    pool: z.string(),
-    epoch: z.number(),
-    seq: z.number().describe('Batches published in this epoch'),
-    engineSeq: z.number().describe("The engine's last sequence number taken; -1 before the first"),
-    blocks: z.number(),
-    lagMs: z.number(),
-    counters: z.record(z.string(), z.number()),
-  }),
-]);
 const resyncSchema = z.object({ worker: z.string(), requested: z.literal(true) });
 
 /** State of every rank's event stream. */
@@ -32,8 +20,8 @@ export class RanksController {
   }
 
   @Get()
-  @Operation({ summary: 'Feed state and counters of every worker', reply: z.object({ ranks: z.array(rankSchema) }) })
-  ranks(): { ranks: z.output<typeof rankSchema>[] } {
+  @Operation({ summary: 'Feed state and counters of every worker', reply: ranksViewSchema })
+  ranks(): RanksView {
     return { ranks: this.#bridge.ranks().map(rankOf) };
   }
 
@@ -46,7 +34,7 @@ export class RanksController {
   }
 }
 
-function rankOf(view: RankView): z.output<typeof rankSchema> {
+function rankOf(view: RankView): RankState {
   const { id: worker, pool } = view.worker;
   if (view.kind === 'unread') return { state: 'unread', worker, pool, reason: view.reason };
   const { reader } = view;

@@ -1,4 +1,12 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import {
+  indexedBlocksSchema,
+  indexedWorkerSchema,
+  indexedWorkersSchema,
+  indexLookupSchema,
+  indexStatsSchema,
+} from '@sluice/contracts';
+import type { IndexedBlocks, IndexedWorker, IndexedWorkers, IndexLookup, IndexStats } from '@sluice/contracts';
 import { isId, workerId } from '@sluice/model';
 import type { WorkerId } from '@sluice/model';
 import { Operation, Problem, zodBody } from '@sluice/nest-kit';
@@ -7,16 +15,7 @@ import type { ChatRenderer } from '../chat-renderer.ts';
 import type { IndexMetrics } from '../metrics.ts';
 import type { KvIndex } from '../state/kv-index.ts';
 import type { LookupReply } from '../state/lookup.ts';
-import {
-  blocksQuery,
-  blocksReply,
-  lookupBody,
-  lookupReply,
-  resyncReply,
-  statsReply,
-  workerReply,
-  workersReply,
-} from './schemas.ts';
+import { blocksQuery, lookupBody, resyncReply } from './schemas.ts';
 import { CHAT_RENDERER, INDEX_METRICS, KV_INDEX } from './token.ts';
 
 /** Admin API of the kv-index. */
@@ -37,20 +36,23 @@ export class IndexController {
   }
 
   @Get('workers')
-  @Operation({ summary: 'Every worker with events: what it holds and how far it can be believed', reply: workersReply })
-  workers(): z.output<typeof workersReply> {
+  @Operation({
+    summary: 'Every worker with events: what it holds and how far it can be believed',
+    reply: indexedWorkersSchema,
+  })
+  workers(): IndexedWorkers {
     return { workers: this.#index.workers() };
   }
 
   @Get('workers/:id')
-  @Operation({ summary: 'One worker', reply: workerReply })
-  worker(@Param('id') id: string): z.output<typeof workerReply> {
+  @Operation({ summary: 'One worker', reply: indexedWorkerSchema })
+  worker(@Param('id') id: string): IndexedWorker {
     return this.#index.worker(known(id)) ?? unknownWorker(id);
   }
 
   @Get('workers/:id/blocks')
-  @Operation({ summary: 'Blocks of a worker, parents first', query: blocksQuery, reply: blocksReply })
-  blocks(@Param('id') id: string, @Query() query: unknown): z.output<typeof blocksReply> {
+  @Operation({ summary: 'Blocks of a worker, parents first', query: blocksQuery, reply: indexedBlocksSchema })
+  blocks(@Param('id') id: string, @Query() query: unknown): IndexedBlocks {
     const { offset, limit } = zodBody(blocksQuery, query);
     const { worker, confidence, epoch, seq } = this.#index.worker(known(id)) ?? unknownWorker(id);
     const all = this.#index.blocks(worker) ?? [];
@@ -68,15 +70,15 @@ export class IndexController {
   }
 
   @Get('stats')
-  @Operation({ summary: 'Size of the index and what happened to batches', reply: statsReply })
-  stats(): z.output<typeof statsReply> {
+  @Operation({ summary: 'Size of the index and what happened to batches', reply: indexStatsSchema })
+  stats(): IndexStats {
     return { index: this.#index.stats(), batches: this.#index.counters, pendingWrites: this.#index.pendingWorkers };
   }
 
   @Post('lookup')
   @HttpCode(200)
-  @Operation({ summary: 'Which workers hold how much of a prompt', body: lookupBody, reply: lookupReply })
-  async lookup(@Body() body: unknown): Promise<z.output<typeof lookupReply>> {
+  @Operation({ summary: 'Which workers hold how much of a prompt', body: lookupBody, reply: indexLookupSchema })
+  async lookup(@Body() body: unknown): Promise<IndexLookup> {
     const { model, prompt, messages, tools, cacheSalt } = zodBody(lookupBody, body);
     const bytes =
       prompt !== undefined

@@ -1,11 +1,11 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { latencyPredictionSchema, variantsViewSchema, variantViewSchema } from '@sluice/contracts';
+import type { LatencyPrediction, VariantsView, VariantView } from '@sluice/contracts';
 import { biased, predictTpotMs, predictTtftMs, regimeOf } from '@sluice/latency-model';
 import { Operation, Problem, zodBody } from '@sluice/nest-kit';
-import type { z } from 'zod';
 import type { LatencyPredictor } from '../latency-predictor.ts';
-import type { VariantView } from '../predictor/predictor.ts';
-import type { VariantReply } from './schemas.ts';
-import { predictQuery, predictReply, variantReply, variantsReply } from './schemas.ts';
+import type { VariantView as Learned } from '../predictor/predictor.ts';
+import { predictQuery } from './schemas.ts';
 import { LATENCY_PREDICTOR } from './token.ts';
 
 /** What was learned, and what it predicts. */
@@ -18,23 +18,23 @@ export class VariantsController {
   }
 
   @Get('variants')
-  @Operation({ summary: 'Parameters in force and prediction errors of every variant', reply: variantsReply })
-  variants(): z.output<typeof variantsReply> {
+  @Operation({ summary: 'Parameters in force and prediction errors of every variant', reply: variantsViewSchema })
+  variants(): VariantsView {
     const { predictor, publisher } = this.#app;
     return { publishedVersion: publisher.version, variants: predictor.variants().map(toReply) };
   }
 
   @Get('variants/:pool/:variant')
-  @Operation({ summary: 'Parameters in force and prediction errors of one variant', reply: variantReply })
-  variant(@Param('pool') pool: string, @Param('variant') variant: string): VariantReply {
+  @Operation({ summary: 'Parameters in force and prediction errors of one variant', reply: variantViewSchema })
+  variant(@Param('pool') pool: string, @Param('variant') variant: string): VariantView {
     if (!this.#app.predictor.has(pool, variant)) throw unknownVariant(pool, variant);
     return toReply(this.#app.predictor.variant(pool, variant));
   }
 
   @Post('variants/:pool/:variant/reset')
   @HttpCode(200)
-  @Operation({ summary: 'Forget what was learned of a variant and start from its prior', reply: variantReply })
-  reset(@Param('pool') pool: string, @Param('variant') variant: string): VariantReply {
+  @Operation({ summary: 'Forget what was learned of a variant and start from its prior', reply: variantViewSchema })
+  reset(@Param('pool') pool: string, @Param('variant') variant: string): VariantView {
     if (!this.#app.reset(pool, variant)) throw unknownVariant(pool, variant);
     return toReply(this.#app.predictor.variant(pool, variant));
   }
@@ -43,9 +43,9 @@ export class VariantsController {
   @Operation({
     summary: 'What a request would meet on a worker under a given load',
     query: predictQuery,
-    reply: predictReply,
+    reply: latencyPredictionSchema,
   })
-  predict(@Query() query: unknown): z.output<typeof predictReply> {
+  predict(@Query() query: unknown): LatencyPrediction {
     const request = zodBody(predictQuery, query);
     const { parameters } = this.#app.predictor.variant(request.pool, request.variant);
     const bias = request.worker === undefined ? 1 : (parameters.workerBias[request.worker] ?? 1);
@@ -73,7 +73,7 @@ export class VariantsController {
 const unknownVariant = (pool: string, variant: string): Problem =>
   new Problem(404, 'unknown_variant', `nothing was heard of variant '${variant}' of pool '${pool}'`);
 
-const toReply = ({ parameters, prior, errors, updatedAtMs }: VariantView): VariantReply => ({
+const toReply = ({ parameters, prior, errors, updatedAtMs }: Learned): VariantView => ({
   ...parameters,
   prior,
   errors,

@@ -1,4 +1,6 @@
 import { Body, Controller, Get, Inject, Put } from '@nestjs/common';
+import { shadowViewSchema } from '@sluice/contracts';
+import type { ShadowReport } from '@sluice/contracts';
 import { Operation, Problem, zodBody } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import { z } from 'zod';
@@ -9,32 +11,6 @@ const shadowBody = z.strictObject({
   policies: z.array(z.string()),
   sample: z.number().min(0).max(1).optional().describe('Share of the decisions; absent: as it was'),
 });
-const shadowSchema = z.object({
-  policies: z.array(z.string()),
-  sample: z.number(),
-  known: z.array(z.string()),
-  pools: z.array(
-    z.object({
-      pool: z.string(),
-      against: z.string().describe('The policy that decided'),
-      shadows: z.array(
-        z.object({
-          policy: z.string(),
-          decisions: z.number(),
-          agreed: z.number(),
-          agreement: z.number().nullable().describe('Share of the decisions in which it picked the same worker'),
-          compared: z.number().describe('Decisions with predictions for both picks'),
-          meanTtftRegretMs: z
-            .number()
-            .nullable()
-            .describe('Mean of predicted TTFT of its pick less that of the real one, 0 where they are the same'),
-          meanE2eRegretMs: z.number().nullable(),
-        }),
-      ),
-    }),
-  ),
-});
-
 /** What other policies would have done with live traffic. */
 @Controller()
 export class ShadowController {
@@ -48,25 +24,25 @@ export class ShadowController {
   @Operation({
     summary:
       'Shadow policies: agreement with the decisions made and mean predicted regret, since they or the policy changed',
-    reply: shadowSchema,
+    reply: shadowViewSchema,
   })
-  shadow(): z.output<typeof shadowSchema> {
+  shadow(): ShadowReport {
     const { shadows, fleet } = this.#router;
     const pools = [...fleet.pools.values()].flatMap((pool) => {
       const known = shadows.shadowsOf(pool);
       if (known === null) return [];
       return [{ pool: pool.id, against: known.against, shadows: known.tallies.map(tallyView) }];
     });
-    return { policies: [...shadows.ids], sample: shadows.sample, known: [...POLICY_IDS], pools };
+    return { policies: shadows.ids, sample: shadows.sample, known: POLICY_IDS, pools };
   }
 
   @Put('shadow')
   @Operation({
     summary: 'Other shadow policies, until the next start; what was counted begins anew',
     body: shadowBody,
-    reply: shadowSchema,
+    reply: shadowViewSchema,
   })
-  setShadow(@Body() body: unknown) {
+  setShadow(@Body() body: unknown): ShadowReport {
     const { policies, sample } = zodBody(shadowBody, body);
     const { shadows, logger } = this.#router;
     const error = shadows.set(policies, sample ?? shadows.sample);

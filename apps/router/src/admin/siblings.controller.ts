@@ -1,30 +1,9 @@
 import { Controller, Get, Inject } from '@nestjs/common';
+import { siblingsViewSchema } from '@sluice/contracts';
+import type { SiblingsView } from '@sluice/contracts';
 import { Operation } from '@sluice/nest-kit';
-import { z } from 'zod';
 import type { Router } from '../router.ts';
 import { ROUTER } from './token.ts';
-
-const siblingsSchema = z.object({
-  router: z
-    .string()
-    .describe('Name of this life of this router: what siblings call it, and how its decision ids begin'),
-  busConnected: z.boolean().describe('Without a bus siblings cannot be heard and expire'),
-  pools: z.array(
-    z.object({
-      pool: z.string(),
-      siblings: z.array(
-        z.object({
-          router: z.string(),
-          knownForMs: z.number(),
-          silentForMs: z.number().describe('Since its last message'),
-          lostMessages: z.number().describe('That never came, by gaps in their numbers'),
-          workers: z.number().describe('Workers with requests of it'),
-          inFlight: z.record(z.string(), z.number()).describe('Sum over the workers, by its last messages'),
-        }),
-      ),
-    }),
-  ),
-});
 
 /** The other routers of the fleet. */
 @Controller()
@@ -36,8 +15,8 @@ export class SiblingsController {
   }
 
   @Get('siblings')
-  @Operation({ summary: 'Sibling routers by pool, and what each has in flight', reply: siblingsSchema })
-  siblings(): z.output<typeof siblingsSchema> {
+  @Operation({ summary: 'Sibling routers by pool, and what each has in flight', reply: siblingsViewSchema })
+  siblings(): SiblingsView {
     const { siblings, bus, now } = this.#router;
     const nowMs = now();
     return {

@@ -1,11 +1,8 @@
+import type { IndexReplica, WorkerView } from '@sluice/contracts';
 import type { Candidates } from '@sluice/model';
-import { z } from 'zod';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { Router } from '../router.ts';
-
-const numbers = <const K extends string>(...names: readonly K[]) =>
-  Object.fromEntries(names.map((name) => [name, z.number()])) as Record<K, z.ZodNumber>;
 
 /** Columns of the table that are shown as they are. */
 const SHOWN = [
@@ -24,27 +21,8 @@ const SHOWN = [
   'siblingQueuedPrefillTokens',
 ] as const satisfies readonly (keyof Candidates)[];
 
-export const workerSchema = z.object({
-  worker: z.string(),
-  pool: z.string(),
-  url: z.string(),
-  dpRank: z.number().nullable(),
-  role: z.string(),
-  variant: z.string(),
-  up: z.boolean(),
-  state: z.enum(['unknown', 'up', 'down']),
-  reason: z.string().describe('Why it is not up; empty when it is'),
-  sinceMs: z.number().describe('When the state was entered, milliseconds since the Unix epoch'),
-  scrapeErrors: z.number(),
-  prefixes: z.enum(['live', 'incomplete', 'approximate']).describe('How what it holds is known'),
-  signalAgeMs: z.number().nullable(),
-  blockTokens: z.number().nullable(),
-  ...numbers(...SHOWN),
-  step: z.record(z.string(), z.number()).describe('Latency parameters in force'),
-});
-
 /** A worker with its row of the table. */
-export function workerView(router: Router, worker: Worker): z.output<typeof workerSchema> {
+export function workerView(router: Router, worker: Worker): WorkerView {
   const { spec, pool, engine } = worker;
   const row = pool.table.row(spec.id);
   pool.table.ageSignals(router.now());
@@ -71,44 +49,13 @@ export function workerView(router: Router, worker: Worker): z.output<typeof work
   };
 }
 
-function prefixesOf(router: Router, worker: Worker): 'live' | 'incomplete' | 'approximate' {
+function prefixesOf(router: Router, worker: Worker): WorkerView['prefixes'] {
   if (!router.prefix.hasEvents(worker)) return 'approximate';
   return router.feed.confidence(worker.spec.id) === 'incomplete' ? 'incomplete' : 'live';
 }
 
-export const indexSchema = z.object({
-  busConnected: z.boolean(),
-  nodes: z.number(),
-  memberships: z.number(),
-  speculative: z.number(),
-  evictedNodes: z.number(),
-  bytes: z.number(),
-  pools: z.array(
-    z.object({
-      pool: z.string(),
-      tokenizer: z.string().nullable(),
-      exact: z.boolean().describe('Prompts are rendered as the engine tokenises them'),
-      reason: z.string().describe('Why they are not; empty when they are'),
-      bytesPerToken: z.number(),
-      meanOutputTokens: z.number(),
-    }),
-  ),
-  workers: z.array(
-    z.object({
-      worker: z.string(),
-      pool: z.string(),
-      confidence: z.enum(['live', 'incomplete', 'none']),
-      epoch: z.number().nullable(),
-      seq: z.number().nullable(),
-      blocks: z.number(),
-      /** Milliseconds since the last batch was applied. */
-      idleMs: z.number().nullable(),
-    }),
-  ),
-});
-
 /** State of the embedded replica. */
-export function indexView(router: Router): z.output<typeof indexSchema> {
+export function indexView(router: Router): IndexReplica {
   const { nodes, memberships, speculative, evictedNodes, bytes } = router.prefix.stats();
   return {
     busConnected: router.bus.state() === 'connected',
@@ -141,17 +88,6 @@ const poolView = (pool: Pool) => ({
   reason: pool.kit === null ? pool.kitReason : '',
   bytesPerToken: pool.learned.bytesPerToken,
   meanOutputTokens: pool.learned.meanOutputTokens,
-});
-
-export const renderedSchema = z.object({
-  pool: z.string(),
-  exact: z.boolean(),
-  reason: z.string(),
-  bytes: z.number(),
-  text: z.string().describe('The bytes as UTF-8'),
-  base64: z.string().describe('The bytes themselves'),
-  promptTokens: z.number().describe('Exact where the index knows the prompt, estimated for the rest'),
-  workers: z.array(z.object({ worker: z.string(), cachedTokens: z.number() })),
 });
 
 /** Configuration as it may be shown: passwords in URLs are hidden. */

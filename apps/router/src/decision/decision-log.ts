@@ -1,27 +1,9 @@
+import type { DecisionCandidate, DecisionOutcome, DecisionRecord, DecisionShadow } from '@sluice/contracts';
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import { tieBand } from '@sluice/routing';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
-import type { ShadowView } from './shadows.ts';
-import type { TtftMiss } from './ttft-forecast.ts';
-
-/** What came of a decision. */
-export interface DecisionResult extends TtftMiss {
-  readonly result: string;
-  readonly status: number | null;
-  readonly cause: string | null;
-  readonly promptTokens: number | null;
-  readonly cachedTokens: number | null;
-  readonly outputTokens: number;
-  readonly ttftMs: number | null;
-  readonly tpotMs: number | null;
-  readonly e2eMs: number;
-  /** From its arrival to its dispatch: held for its turn, and attempts before this one. */
-  readonly queuedMs: number;
-  /** Of that, since this decision. */
-  readonly heldMs: number;
-}
 
 export interface DecisionSubject {
   readonly pool: PoolId;
@@ -37,7 +19,7 @@ export interface DecisionSubject {
   readonly movedFrom: string | null;
   readonly level: ServiceLevel;
   /** What shadow policies would have done; empty when they were not asked. */
-  readonly shadows: readonly ShadowView[];
+  readonly shadows: readonly DecisionShadow[];
 }
 
 const COLUMNS = [
@@ -54,26 +36,10 @@ const COLUMNS = [
   'kvUsage',
   'signalAgeMs',
 ] as const satisfies readonly (keyof Candidates)[];
-
-/** A decision as the admin API shows it; numbers that are not finite are null. */
-export interface DecisionView extends DecisionSubject {
-  readonly id: string;
-  readonly atMs: number;
-  readonly basis: PolicyId;
-  readonly unit: DecisionTerms['unit'];
-  readonly promptTokens: number;
-  readonly expectedOutputTokens: number;
-  readonly worker: WorkerId;
-  /** Candidates that cost this or less tied with the cheapest; null when none had a cost. */
-  readonly tieCost: number | null;
-  /** Decision that repeats it, or by which the held request was moved on; null when there is none. */
-  readonly followedBy: string | null;
-  readonly candidates: readonly Readonly<Record<string, unknown>>[];
-  readonly outcome: DecisionResult | null;
-}
+type Signals = Record<(typeof COLUMNS)[number], number | null>;
 
 /** One decision: references and one array of numbers, which the next decision in the same slot reuses. */
-class DecisionRecord {
+class Entry {
   sequence = -1;
   atMs = 0;
   row = 0;
@@ -86,19 +52,19 @@ class DecisionRecord {
   ids: readonly WorkerId[] = [];
   numbers = new Float64Array(0);
   followedBy: string | null = null;
-  result: DecisionResult | null = null;
+  result: DecisionOutcome | null = null;
 }
 
 /** The last decisions with every candidate's terms. Writing copies numbers; text is made when somebody reads. */
 export class DecisionLog {
   readonly #prefix: string;
-  readonly #records: DecisionRecord[];
+  readonly #entries: Entry[];
   #next = 0;
 
   /** @param prefix told apart from the ids of other routers and of this one's earlier lives */
   constructor(capacity: number, prefix: string) {
     this.#prefix = prefix;
-    this.#records = Array.from({ length: capacity }, () => new DecisionRecord());
+    this.#entries = Array.from({ length: capacity }, () => new Entry());
   }
 
   /**
@@ -114,27 +80,27 @@ export class DecisionLog {
     atMs: number,
   ): string {
     const sequence = this.#next++;
-    const record = this.#records[sequence % this.#records.length]!;
+    const entry = this.#entries[sequence % this.#entries.length]!;
     const { size } = candidates;
     const columns = COLUMNS.length + 1 + terms.names.length;
-    if (record.numbers.length < columns * size) record.numbers = new Float64Array(columns * size);
+    if (entry.numbers.length < columns * size) entry.numbers = new Float64Array(columns * size);
     let at = 0;
-    for (const name of COLUMNS) at = copy(candidates[name], size, record.numbers, at);
-    at = copy(terms.cost, size, record.numbers, at);
-    for (let k = 0; k < terms.names.length; k++) at = copy(terms.values[k]!, size, record.numbers, at);
-    record.sequence = sequence;
-    record.subject = subject;
-    record.query.promptTokens = query.promptTokens;
-    record.query.expectedOutputTokens = query.expectedOutputTokens;
-    record.atMs = atMs;
-    record.row = row;
-    record.size = size;
-    record.basis = terms.basis;
-    record.unit = terms.unit;
-    record.names = terms.names;
-    record.ids = ids;
-    record.followedBy = null;
-    record.result = null;
+    for (const name of COLUMNS) at = copy(candidates[name], size, entry.numbers, at);
+    at = copy(terms.cost, size, entry.numbers, at);
+    for (let k = 0; k < terms.names.length; k++) at = copy(terms.values[k]!, size, entry.numbers, at);
+    entry.sequence = sequence;
+    entry.subject = subject;
+    entry.query.promptTokens = query.promptTokens;
+    entry.query.expectedOutputTokens = query.expectedOutputTokens;
+    entry.atMs = atMs;
+    entry.row = row;
+    entry.size = size;
+    entry.basis = terms.basis;
+    entry.unit = terms.unit;
+    entry.names = terms.names;
+    entry.ids = ids;
+    entry.followedBy = null;
+    entry.result = null;
     const id = this.#id(sequence);
     const before = subject.movedFrom ?? subject.retryOf;
     const followed = before === null ? null : this.#find(before);
@@ -143,23 +109,23 @@ export class DecisionLog {
   }
 
   /** Enters what came of a decision, unless it has left the log. */
-  settle(id: string, result: DecisionResult): void {
-    const record = this.#find(id);
-    if (record !== null) record.result = result;
+  settle(id: string, result: DecisionOutcome): void {
+    const entry = this.#find(id);
+    if (entry !== null) entry.result = result;
   }
 
-  get(id: string): DecisionView | null {
-    const record = this.#find(id);
-    return record === null ? null : this.#view(record);
+  get(id: string): DecisionRecord | null {
+    const entry = this.#find(id);
+    return entry === null ? null : this.#view(entry);
   }
 
   /** The newest `limit` decisions, newest first. */
-  last(limit: number): DecisionView[] {
-    const views: DecisionView[] = [];
+  last(limit: number): DecisionRecord[] {
+    const views: DecisionRecord[] = [];
     for (let sequence = this.#next - 1; sequence >= 0 && views.length < limit; sequence--) {
-      const record = this.#records[sequence % this.#records.length]!;
-      if (record.sequence !== sequence) break;
-      views.push(this.#view(record));
+      const entry = this.#entries[sequence % this.#entries.length]!;
+      if (entry.sequence !== sequence) break;
+      views.push(this.#view(entry));
     }
     return views;
   }
@@ -168,35 +134,35 @@ export class DecisionLog {
     return `${this.#prefix}-${sequence.toString(36)}`;
   }
 
-  #find(id: string): DecisionRecord | null {
+  #find(id: string): Entry | null {
     if (!id.startsWith(`${this.#prefix}-`)) return null;
     const sequence = parseInt(id.slice(this.#prefix.length + 1), 36);
-    const record = this.#records[sequence % this.#records.length];
-    return record !== undefined && record.sequence === sequence ? record : null;
+    const entry = this.#entries[sequence % this.#entries.length];
+    return entry !== undefined && entry.sequence === sequence ? entry : null;
   }
 
-  #view(record: DecisionRecord): DecisionView {
-    const { size, numbers, names } = record;
+  #view(entry: Entry): DecisionRecord {
+    const { size, numbers, names } = entry;
     const cell = (column: number, row: number): number | null => finite(numbers[column * size + row]!);
-    const candidates = record.ids.slice(0, size).map((worker, row) => {
-      const signals = Object.fromEntries(COLUMNS.map((name, column) => [name, cell(column, row)]));
+    const candidates = entry.ids.slice(0, size).map((worker, row): DecisionCandidate => {
+      const signals = Object.fromEntries(COLUMNS.map((name, column) => [name, cell(column, row)])) as Signals;
       const terms = Object.fromEntries(names.map((name, k) => [name, cell(COLUMNS.length + 1 + k, row)]));
       return { worker, ...signals, up: numbers[row] === 1, cost: cell(COLUMNS.length, row), terms };
     });
     const leastCost = numbers.subarray(COLUMNS.length * size, (COLUMNS.length + 1) * size).reduce(least, Infinity);
     return {
-      id: this.#id(record.sequence),
-      atMs: record.atMs,
-      ...record.subject,
-      basis: record.basis,
-      unit: record.unit,
-      promptTokens: record.query.promptTokens,
-      expectedOutputTokens: record.query.expectedOutputTokens,
-      worker: record.ids[record.row]!,
-      tieCost: finite(tieBand(record.unit, leastCost)),
-      followedBy: record.followedBy,
+      id: this.#id(entry.sequence),
+      atMs: entry.atMs,
+      ...entry.subject,
+      basis: entry.basis,
+      unit: entry.unit,
+      promptTokens: entry.query.promptTokens,
+      expectedOutputTokens: entry.query.expectedOutputTokens,
+      worker: entry.ids[entry.row]!,
+      tieCost: finite(tieBand(entry.unit, leastCost)),
+      followedBy: entry.followedBy,
       candidates,
-      outcome: record.result,
+      outcome: entry.result,
     };
   }
 }

@@ -1,23 +1,11 @@
-import type { RouteQuery, Signal, WorkerId } from '@sluice/model';
+import type { DecisionShadow } from '@sluice/contracts';
+import type { RouteQuery, Signal } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { ShadowPolicies } from '@sluice/routing';
 import type { Policy, PolicyId, ShadowChoice } from '@sluice/routing';
 import { fleetPolicy } from '../fleet/fleet-policy.ts';
 import type { Pool } from '../fleet/pool.ts';
 import type { ShadowObserver } from './shadow-metrics.ts';
-
-/** What a shadow policy would have done, in a decision's record; milliseconds are null where nothing was predicted. */
-export interface ShadowView {
-  readonly policy: PolicyId;
-  /** Its pick; null when it picked none. */
-  readonly worker: WorkerId | null;
-  readonly agrees: boolean;
-  readonly ttftMs: number | null;
-  readonly e2eMs: number | null;
-  /** Predicted for its pick less predicted for the real one. */
-  readonly ttftRegretMs: number | null;
-  readonly e2eRegretMs: number | null;
-}
 
 export interface ShadowsOptions {
   readonly policies: readonly string[];
@@ -36,7 +24,7 @@ interface PoolShadows {
   readonly observers: readonly ShadowObserver[];
 }
 
-const NONE: readonly ShadowView[] = [];
+const NONE: readonly DecisionShadow[] = [];
 
 /** Asks other policies about a share of the live decisions. Without any configured, a decision pays one comparison. */
 export class Shadows {
@@ -91,7 +79,7 @@ export class Shadows {
    * The views of every shadow policy on a decision for row `chosen`, when it is among those sampled; else none.
    * To be called while the pool's columns are what the decision was made on.
    */
-  consider(pool: Pool, query: RouteQuery, chosen: number): readonly ShadowView[] {
+  consider(pool: Pool, query: RouteQuery, chosen: number): readonly DecisionShadow[] {
     if (this.#ids.length === 0 || this.#rng() >= this.#sample) return NONE;
     const { policies, observers } = this.#shadowsOf(pool);
     const choices = policies.consider(pool.table.columns, query, chosen);
@@ -126,7 +114,7 @@ export class Shadows {
   }
 }
 
-const viewOf = (choice: ShadowChoice, pool: Pool): ShadowView => ({
+const viewOf = (choice: ShadowChoice, pool: Pool): DecisionShadow => ({
   policy: choice.policy,
   worker: choice.row < 0 ? null : pool.ids[choice.row]!,
   agrees: choice.agrees,
