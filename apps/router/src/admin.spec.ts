@@ -187,6 +187,7 @@ describe('admin API', () => {
         '/decisions',
         '/decisions/{id}',
         '/index',
+        '/live',
         '/policy',
         '/queues',
         '/render',

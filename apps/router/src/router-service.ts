@@ -18,6 +18,8 @@ import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
 import { DataPlane } from './http/data-plane.ts';
 import { LatencyView } from './latency-view.ts';
+import { LiveStream } from './live/live-stream.ts';
+import { RecentLatency } from './live/recent-latency.ts';
 import { createRouterMetrics, registerGauges } from './metrics.ts';
 import { EventFeed } from './prefix/event-feed.ts';
 import { PrefixView } from './prefix/prefix-view.ts';
@@ -56,13 +58,14 @@ export function createRouterService(
   const { router, source, scrapes } = assemble(config, context, fleetSource, filled);
   const { fleet, feed, latency, siblings, upstream, logger, bus } = router;
   const dataPlane = new DataPlane(router);
+  const live = new LiveStream(router);
   registerGauges(context.metrics, gaugesOf(router, dataPlane));
   const unsubscribes: (() => void)[] = [];
   let url: string | null = null;
 
   return {
     name: 'router',
-    module: RouterModule.of(router),
+    module: RouterModule.of(router, live),
     dataPlaneUrl: () => url,
     status: () => statusOf(router, url),
     ledger: () => ledgerOf(router),
@@ -89,6 +92,7 @@ export function createRouterService(
     async stop() {
       if (url !== null) await dataPlane.drain(config.drainMs);
       url = null;
+      live.close();
       siblings.stop();
       router.flow.stop();
       router.health.stop();
@@ -188,6 +192,7 @@ function assemble(
       // Next to the seed of decisions, so that the two draw different numbers.
       seed: config.seed === null ? randomBytes(4).readInt32LE() : config.seed + 1,
     }),
+    recent: new RecentLatency(),
     flow,
     upstream,
     metrics,

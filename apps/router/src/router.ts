@@ -9,6 +9,7 @@ import type { FleetView } from './fleet/fleet-view.ts';
 import type { FlowGate } from './flow/flow-gate.ts';
 import type { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { LatencyView } from './latency-view.ts';
+import type { RecentLatency } from './live/recent-latency.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { EventFeed } from './prefix/event-feed.ts';
 import type { PrefixView } from './prefix/prefix-view.ts';
@@ -25,6 +26,7 @@ export interface Router {
   readonly siblings: SiblingLink;
   readonly decisions: DecisionLog;
   readonly shadows: Shadows;
+  readonly recent: RecentLatency;
   readonly flow: FlowGate;
   readonly upstream: UpstreamPool;
   readonly metrics: RouterMetrics;

@@ -62,6 +62,19 @@ export type {
   IndexStats,
   RenderedPrompt,
 } from './admin/index-status.ts';
+export type {
+  LiveColumn,
+  LiveLatency,
+  LiveMessage,
+  LivePoolLatency,
+  LiveQuantiles,
+  LiveReason,
+  LiveRequest,
+  LiveSnapshot,
+  LiveTick,
+  LiveTotals,
+  LiveWorker,
+} from './admin/live.ts';
 export { latencyPredictionSchema, variantsViewSchema, variantViewSchema } from './admin/predictor-status.ts';
 export type { LatencyPrediction, VariantsView, VariantView } from './admin/predictor-status.ts';
 export { queuesViewSchema } from './admin/queues.ts';

@@ -1,4 +1,10 @@
-import type { DecisionCandidate, DecisionOutcome, DecisionRecord, DecisionShadow } from '@sluice/contracts';
+import type {
+  DecisionCandidate,
+  DecisionOutcome,
+  DecisionRecord,
+  DecisionShadow,
+  LiveRequest,
+} from '@sluice/contracts';
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import { tieBand } from '@sluice/routing';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
@@ -36,6 +42,8 @@ const COLUMNS = [
   'kvUsage',
   'signalAgeMs',
 ] as const satisfies readonly (keyof Candidates)[];
+const CACHED_TOKENS = COLUMNS.indexOf('cachedTokens');
+const PREDICTED_TTFT = COLUMNS.indexOf('predictedTtftMs');
 type Signals = Record<(typeof COLUMNS)[number], number | null>;
 
 /** One decision: references and one array of numbers, which the next decision in the same slot reuses. */
@@ -101,7 +109,7 @@ export class DecisionLog {
     entry.ids = ids;
     entry.followedBy = null;
     entry.result = null;
-    const id = this.#id(sequence);
+    const id = this.idOf(sequence);
     const before = subject.movedFrom ?? subject.retryOf;
     const followed = before === null ? null : this.#find(before);
     if (followed !== null) followed.followedBy = id;
@@ -130,7 +138,46 @@ export class DecisionLog {
     return views;
   }
 
-  #id(sequence: number): string {
+  /** Sequence number of the next decision: how many were made. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** A decision without its candidates, for the live view; null when it has left the log. */
+  live(sequence: number): LiveRequest | null {
+    const entry = this.#entries[sequence % this.#entries.length]!;
+    if (entry.sequence !== sequence) return null;
+    const { subject, query, numbers, size, row, atMs, followedBy, result } = entry;
+    const cell = (column: number): number | null => finite(numbers[column * size + row]!);
+    return {
+      id: this.idOf(sequence),
+      atMs: Math.round(atMs),
+      pool: subject.pool,
+      model: subject.model,
+      policy: subject.policy,
+      worker: entry.ids[row]!,
+      promptTokens: Math.round(query.promptTokens),
+      retryOf: subject.retryOf,
+      movedFrom: subject.movedFrom,
+      followedBy,
+      cachedTokens: cell(CACHED_TOKENS),
+      predictedTtftMs: tenths(cell(PREDICTED_TTFT)),
+      outcome: result === null ? null : liveOutcome(result),
+    };
+  }
+
+  /** The newest `limit` decisions for the live view, newest first. */
+  lastLive(limit: number): { readonly sequence: number; readonly request: LiveRequest }[] {
+    const found: { sequence: number; request: LiveRequest }[] = [];
+    for (let sequence = this.#next - 1; sequence >= 0 && found.length < limit; sequence--) {
+      const request = this.live(sequence);
+      if (request === null) break;
+      found.push({ sequence, request });
+    }
+    return found;
+  }
+
+  idOf(sequence: number): string {
     return `${this.#prefix}-${sequence.toString(36)}`;
   }
 
@@ -151,7 +198,7 @@ export class DecisionLog {
     });
     const leastCost = numbers.subarray(COLUMNS.length * size, (COLUMNS.length + 1) * size).reduce(least, Infinity);
     return {
-      id: this.#id(entry.sequence),
+      id: this.idOf(entry.sequence),
       atMs: entry.atMs,
       ...entry.subject,
       basis: entry.basis,
@@ -172,5 +219,26 @@ function copy(from: ArrayLike<number>, size: number, to: Float64Array, at: numbe
   return at + size;
 }
 
+function liveOutcome({
+  result,
+  status,
+  cachedTokens,
+  outputTokens,
+  ...times
+}: DecisionOutcome): LiveRequest['outcome'] {
+  const { ttftMs, tpotMs, e2eMs, heldMs } = times;
+  return {
+    result,
+    status,
+    cachedTokens,
+    outputTokens,
+    ttftMs: tenths(ttftMs),
+    tpotMs: tpotMs === null ? null : Math.round(tpotMs * 1000) / 1000,
+    e2eMs: Math.round(e2eMs),
+    heldMs: Math.round(heldMs),
+  };
+}
+
+const tenths = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 10) / 10);
 const least = (a: number, b: number): number => Math.min(a, b);
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

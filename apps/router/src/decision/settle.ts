@@ -5,6 +5,7 @@ import type { Pool } from '../fleet/pool.ts';
 import { badGateway, gatewayTimeout, unavailable } from '../http/problem.ts';
 import type { Problem } from '../http/problem.ts';
 import type { Result } from '../metrics.ts';
+import type { EndedAttempt } from '../live/recent-latency.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
 import { requestClass } from '../request/parse-request.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
@@ -58,6 +59,12 @@ export function settle(router: Router, attempt: Attempt): Result {
   if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
     noteAgreement(pool, plan, usage.cachedTokens);
   }
+  noteRecent(router, pool.id, {
+    completed: result === 'completed',
+    ttftMs: ttftMs === null ? null : queuedMs + ttftMs,
+    tpotMs,
+    e2eMs: queuedMs + e2eMs,
+  });
   router.decisions.settle(plan.decisionId, {
     result,
     status: outcome.kind === 'completed' || outcome.kind === 'server-error' ? outcome.status : null,
@@ -100,6 +107,7 @@ export function settle(router: Router, attempt: Attempt): Result {
 export function settleUnsent(router: Router, turn: Turn, due: Exclude<Due, Plan>, arrivedAtMs: number): void {
   if (turn.plan === null) return;
   const waitedMs = performance.now() - arrivedAtMs;
+  noteRecent(router, turn.pool.id, { completed: false, ttftMs: null, tpotMs: null, e2eMs: waitedMs });
   router.decisions.settle(turn.plan.decisionId, {
     result: UNSENT[due.kind],
     status: null,
@@ -115,6 +123,9 @@ export function settleUnsent(router: Router, turn: Turn, due: Exclude<Due, Plan>
     ...NO_MISS,
   });
 }
+
+const noteRecent = ({ recent, now }: Router, pool: string, attempt: EndedAttempt): void =>
+  recent.add(pool, attempt, now());
 
 const UNSENT = { left: 'client-abort', shed: 'overload', 'no-worker': 'no-worker' } as const satisfies Record<
   Exclude<Due, Plan>['kind'],
