@@ -57,6 +57,7 @@ function candidates(size: number): Candidates {
     prefilledTokens: zeros(),
     step: Array.from({ length: size }, () => ({ ...PRIORS['qwen3-32b-tp2-h100'] })),
     cachedTokens: column(size, () => Math.floor(rng() * 3000)),
+    activePromptTokens: zeros(),
     predictedTtftMs: zeros(),
     predictedTpotMs: zeros(),
   };

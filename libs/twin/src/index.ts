@@ -13,7 +13,7 @@ export type {
   TwinResult,
   TwinTimelines,
 } from './api.ts';
-export { bareEngine } from './bare-engine.ts';
+export { bareEngine } from './engines/bare-engine.ts';
 export type { Schedule } from './workloads/arrivals.ts';
 export { gammaArrivals, poissonArrivals } from './workloads/arrivals.ts';
 export { b2bWorkload } from './workloads/shared-prefix.ts';
@@ -28,7 +28,7 @@ export { ladderLoad, LADDERS } from './workloads/ladder.ts';
 export type { Ladder, LadderLoad, LadderStage } from './workloads/ladder.ts';
 export { playTrace } from './workloads/recorded-trace.ts';
 export type { PlayOptions } from './workloads/recorded-trace.ts';
-export { ttftRecoveryMs, workRecoveryMs } from './recovery.ts';
-export { confidence95, summarize } from './summary.ts';
-export type { ConfidenceInterval } from './summary.ts';
-export { FIDELITY } from './fidelity.ts';
+export { ttftRecoveryMs, workRecoveryMs } from './results/recovery.ts';
+export { confidence95, summarize } from './results/summary.ts';
+export type { ConfidenceInterval } from './results/summary.ts';
+export { FIDELITY } from './results/fidelity.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PROFILES } from '@sluice/engine-model';
 import { POLICY_IDS } from '@sluice/routing';
 import type { SimulatedRequest, TwinOptions } from './api.ts';
-import { bareEngine } from './bare-engine.ts';
+import { bareEngine } from './engines/bare-engine.ts';
 import { goldenResults } from './testing/golden.ts';
 import { runTwin } from './twin.ts';
 

@@ -3,20 +3,20 @@ import { createSimulatedPolicy, drawByDecision, SIBLING_HEARTBEAT_MS } from '@sl
 import type { Policy } from '@sluice/routing';
 import type { FleetChange, TwinOptions, TwinResult } from './api.ts';
 import { checkOptions } from './check-options.ts';
-import { Clients } from './clients.ts';
-import { EngineFleet } from './engine-fleet.ts';
-import { textFormOf, toldBlocksOf } from './create-prefix-view.ts';
-import { Flight } from './flight.ts';
-import type { KvBatch } from './kv-batch.ts';
-import { LedgerSharing } from './ledger-sharing.ts';
-import { Records, recordsOf, resultOf } from './records.ts';
-import { kvTokensOf } from './replica.ts';
-import type { ReplicaListener } from './replica.ts';
-import type { TextForm } from './request-text.ts';
-import { RouterGroup } from './router-group.ts';
-import { createTimeline } from './timeline.ts';
-import { TimelineSampler } from './timeline-sampler.ts';
-import type { FlightSender } from './twin-gate.ts';
+import { Clients } from './clients/clients.ts';
+import { EngineFleet } from './engines/engine-fleet.ts';
+import { textFormOf, toldBlocksOf } from './prefix/create-prefix-view.ts';
+import { Flight } from './clients/flight.ts';
+import type { KvBatch } from './kv-events/kv-batch.ts';
+import { LedgerSharing } from './routers/ledger-sharing.ts';
+import { Records, recordsOf, resultOf } from './results/records.ts';
+import { kvTokensOf } from './engines/replica.ts';
+import type { ReplicaListener } from './engines/replica.ts';
+import type { TextForm } from './text/request-text.ts';
+import { RouterGroup } from './routers/router-group.ts';
+import { createTimeline } from './clock/timeline.ts';
+import { TimelineSampler } from './results/timeline-sampler.ts';
+import type { FlightSender } from './routers/twin-gate.ts';
 
 type Defaulted =
   | 'eventLagMs'
