@@ -15,6 +15,8 @@ type Variant = Snapshot['variants'][number];
 export class LatencyView {
   /** Version of the snapshot in force; null while the priors are. */
   version: number | null = null;
+  /** When the predictor was last heard, or the listening began. Milliseconds of performance.now. */
+  heardAtMs = performance.now();
   readonly #prior: StepParameters;
   readonly #variants = new Map<string, Variant>();
 
@@ -25,6 +27,7 @@ export class LatencyView {
   /** Follows the predictor's snapshots; `onChange` is called after each newer one. */
   follow(bus: Bus, onChange: () => void): () => void {
     return bus.subscribe(latencyParameters, (snapshot) => {
+      this.heardAtMs = performance.now();
       // Equal versions repeat the same snapshot; a smaller one is a predictor that began anew.
       if (snapshot.version === this.version) return;
       this.version = snapshot.version;

@@ -1,5 +1,8 @@
 import type { Metrics } from '@sluice/telemetry';
-import { signedHistogram } from './decision/signed-histogram.ts';
+import type { ForwardOutcome } from '@sluice/upstream';
+import { createPredictionMetrics } from './decision/prediction-metrics.ts';
+import { API_PATHS } from './request/parse-request.ts';
+import type { Api } from './request/parse-request.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640];
 const TOKEN_SECONDS = [0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.4, 0.8, 1.6];
@@ -11,104 +14,127 @@ export const UNKNOWN_MODEL = 'unknown';
 export type Result =
   'completed' | 'rejected' | 'client-abort' | 'upstream-error' | 'no-worker' | 'overload' | 'router-error';
 
-/** Every metric of the router in one place; docs/router.md explains them. */
+/** Why an engine failed an attempt, as a label; `error-event`: an error within a stream that began well. */
+export type UpstreamErrorCause = Exclude<ForwardOutcome['kind'], 'completed' | 'client-abort'> | 'error-event';
+const UPSTREAM_ERROR_CAUSES: readonly UpstreamErrorCause[] = [
+  'connect-failed',
+  'upstream-closed-before-first-byte',
+  'server-error',
+  'timeout',
+  'upstream-died-mid-stream',
+  'error-event',
+];
+const RETRY_CAUSES = ['connect-failed', 'upstream-closed-before-first-byte', 'server-error'];
+const SCRAPE_CAUSES = ['bad', 'timeout'];
+
+/**
+ * Metrics of requests and attempts; docs/metrics.md lists them with every other. Series of labels that are known are there
+ * from the start: the first error of a kind must show as a rise.
+ */
 export function createRouterMetrics(metrics: Metrics) {
   const requests = metrics.counter({
     name: 'router_requests_total',
-    help: 'Requests of the data plane by served model, HTTP status and how they ended',
-    labels: ['model', 'code', 'result'],
+    help: 'Requests of the data plane by served model, HTTP status, how they ended and route',
+    labels: ['model', 'code', 'result', 'route'],
   });
   const ttft = metrics.histogram({
     name: 'router_ttft_seconds',
-    help: 'Arrival to first content of streamed answers, time in the queue included',
-    labels: ['model'],
+    help: 'Arrival to first content of completed streams, time in the queue included',
+    labels: ['model', 'route'],
     buckets: SECONDS,
   });
   const tpot = metrics.histogram({
     name: 'router_tpot_seconds',
-    help: 'Mean gap between output tokens of an answer',
-    labels: ['model'],
+    help: 'Mean gap between output tokens of completed streams',
+    labels: ['model', 'route'],
     buckets: TOKEN_SECONDS,
   });
   const e2e = metrics.histogram({
     name: 'router_e2e_seconds',
     help: 'Arrival to end of completed answers, time in the queue included',
-    labels: ['model'],
+    labels: ['model', 'route'],
     buckets: SECONDS,
   });
-  const predictedCached = metrics.counter({
-    name: 'router_predicted_cached_tokens_total',
-    help: 'Prompt tokens predicted to be cached, over answers that say how many were',
+  const slo = metrics.counter({
+    name: 'router_slo_requests_total',
+    help: 'Completed or shed requests that asked for a TTFT or TPOT by whether they had it: met, missed',
+    labels: ['pool', 'slo', 'outcome'],
+  });
+  const prompts = metrics.counter({
+    name: 'router_prompts_total',
+    help: 'Attempts by how their prompt was looked up: exact (as the engine tokenises it) or plain (approximate)',
+    labels: ['pool', 'layout'],
+  });
+  const outputTokens = metrics.counter({
+    name: 'router_output_tokens_total',
+    help: 'Output tokens of completed answers',
     labels: ['pool'],
   });
-  const deliveredCached = metrics.counter({
-    name: 'router_delivered_cached_tokens_total',
-    help: 'Prompt tokens that engines reported as cached',
-    labels: ['pool'],
-  });
-  const cachedAgreement = metrics.counter({
-    name: 'router_cached_prediction_total',
-    help: 'Answers by how the predicted cached tokens compare: equal, within a block, off',
-    labels: ['pool', 'agreement'],
-  });
-  const ttftError = signedHistogram(metrics, {
-    name: 'router_ttft_error_seconds',
-    help: 'TTFT from the decision less what was predicted for the chosen worker; completed streams',
-    labels: ['pool'],
-  });
-  const ttftRegret = signedHistogram(metrics, {
-    name: 'router_ttft_regret_seconds',
-    help: 'TTFT from the decision less the lowest that was predicted for any worker; completed streams',
-    labels: ['pool'],
-  });
+  const withCauses = (name: string, help: string, causes: readonly string[]) => {
+    const counter = metrics.counter({ name, help, labels: ['cause'] });
+    for (const cause of causes) counter.inc({ cause }, 0);
+    return counter;
+  };
+  const predictionsOf = createPredictionMetrics(metrics);
   const children = new Map<string, { inc(): void }>();
 
   return {
     /** Counts a request. Looking a child up by its labels is dear, so it is done once per combination. */
-    count(model: string, code: number, result: Result): void {
-      const key = `${model}|${code}|${result}`;
+    count(api: Api, model: string, code: number, result: Result): void {
+      const key = `${api}|${model}|${code}|${result}`;
       let child = children.get(key);
       if (child === undefined) {
-        child = requests.labels({ model, code: String(code), result });
+        child = requests.labels({ model, code: String(code), result, route: API_PATHS[api] });
         children.set(key, child);
       }
       child.inc();
     },
     /** The metrics of one pool, to be kept. */
-    ofPool: (pool: string, model: string) => ({
-      ttft: ttft.labels({ model }),
-      tpot: tpot.labels({ model }),
-      e2e: e2e.labels({ model }),
-      ttftError: ttftError({ pool }),
-      ttftRegret: ttftRegret({ pool }),
-      predictedCached: predictedCached.labels({ pool }),
-      deliveredCached: deliveredCached.labels({ pool }),
-      agreement: {
-        equal: cachedAgreement.labels({ pool, agreement: 'equal' }),
-        'within-a-block': cachedAgreement.labels({ pool, agreement: 'within-a-block' }),
-        off: cachedAgreement.labels({ pool, agreement: 'off' }),
-      },
-    }),
+    ofPool(pool: string, model: string) {
+      const ofRoute = (api: Api) => {
+        const labels = { model, route: API_PATHS[api] };
+        for (const histogram of [ttft, tpot, e2e]) histogram.zero(labels);
+        return { ttft: ttft.labels(labels), tpot: tpot.labels(labels), e2e: e2e.labels(labels) };
+      };
+      const ofSlo = (name: 'ttft' | 'tpot') => ({
+        met: slo.labels({ pool, slo: name, outcome: 'met' }),
+        missed: slo.labels({ pool, slo: name, outcome: 'missed' }),
+      });
+      const own = {
+        routes: { chat: ofRoute('chat'), completions: ofRoute('completions'), embeddings: ofRoute('embeddings') },
+        slo: { ttft: ofSlo('ttft'), tpot: ofSlo('tpot') },
+        prompts: { exact: prompts.labels({ pool, layout: 'exact' }), plain: prompts.labels({ pool, layout: 'plain' }) },
+        outputTokens: outputTokens.labels({ pool }),
+        predictions: predictionsOf(pool),
+      };
+      for (const { met, missed } of Object.values(own.slo)) for (const child of [met, missed]) child.inc(0);
+      for (const child of [...Object.values(own.prompts), own.outputTokens]) child.inc(0);
+      for (const result of ['completed', 'upstream-error'] as const) {
+        requests.inc({ model, code: result === 'completed' ? '200' : '502', result, route: API_PATHS.chat }, 0);
+      }
+      return own;
+    },
     decision: metrics.histogram({
       name: 'router_decision_seconds',
       help: 'Time to render, match, predict, choose and book',
       buckets: DECISION_SECONDS,
     }),
-    retries: metrics.counter({
-      name: 'router_retries_total',
-      help: 'Attempts repeated on another worker before the first byte, by what ended the first',
-      labels: ['cause'],
-    }),
-    upstreamErrors: metrics.counter({
-      name: 'router_upstream_errors_total',
-      help: 'Attempts that an engine failed, by kind',
-      labels: ['cause'],
-    }),
-    scrapeErrors: metrics.counter({
-      name: 'router_scrape_errors_total',
-      help: 'Looks at engines that failed',
-      labels: ['cause'],
-    }),
+    retries: withCauses(
+      'router_retries_total',
+      'Attempts repeated on another worker before the first byte, by what ended the first',
+      RETRY_CAUSES,
+    ),
+    upstreamErrors: withCauses(
+      'router_upstream_errors_total',
+      'Attempts that an engine failed, by kind',
+      UPSTREAM_ERROR_CAUSES,
+    ),
+    scrapes: metrics.counter({ name: 'router_scrapes_total', help: 'Looks at engines' }),
+    scrapeErrors: withCauses(
+      'router_scrape_errors_total',
+      'Looks at engines that failed: bad (refused, not well), timeout',
+      SCRAPE_CAUSES,
+    ),
   };
 }
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
@@ -117,49 +143,44 @@ export type PoolMetrics = ReturnType<RouterMetrics['ofPool']>;
 /** Values that are kept elsewhere and read when somebody scrapes. */
 export interface Gauges {
   inFlight(): number;
+  heldBodyBytes(): number;
+  policy(): string;
   /** [pool, up, total] */
   workers(): Iterable<readonly [pool: string, up: number, total: number]>;
-  /** [pool, confidence, workers] */
-  confidence(): Iterable<readonly [pool: string, confidence: string, workers: number]>;
-  indexNodes(): number;
-  busConnected(): boolean;
+  /** Since the latency-predictor was last heard, or the start; null when it is not listened to. */
+  parametersAgeMs(): number | null;
 }
 
 export function registerGauges(metrics: Metrics, gauges: Gauges): void {
-  const inFlight = metrics.gauge({
-    name: 'router_in_flight',
-    help: 'Requests being handled',
-    collect: () => inFlight.set(gauges.inFlight()),
+  metrics.gauge({ name: 'router_in_flight', help: 'Requests being handled', read: () => gauges.inFlight() });
+  metrics.gauge({
+    name: 'router_held_body_bytes',
+    help: 'Request bodies held in memory',
+    read: () => gauges.heldBodyBytes(),
   });
-  const workers = metrics.gauge({
+  metrics.gauge({
+    name: 'router_policy_info',
+    help: '1 for the policy in force',
+    labels: ['policy'],
+    readEach: (set) => set({ policy: gauges.policy() }, 1),
+  });
+  metrics.gauge({
     name: 'router_workers',
-    help: 'Workers by pool and state',
+    help: 'Workers by pool and state: up, down',
     labels: ['pool', 'state'],
-    collect: () => {
-      workers.reset();
+    readEach: (set) => {
       for (const [pool, up, total] of gauges.workers()) {
-        workers.set({ pool, state: 'up' }, up);
-        workers.set({ pool, state: 'down' }, total - up);
+        set({ pool, state: 'up' }, up);
+        set({ pool, state: 'down' }, total - up);
       }
     },
   });
-  const confidence = metrics.gauge({
-    name: 'router_index_workers',
-    help: 'Workers by what the embedded index knows of them: live, incomplete, none',
-    labels: ['pool', 'confidence'],
-    collect: () => {
-      confidence.reset();
-      for (const [pool, state, count] of gauges.confidence()) confidence.set({ pool, confidence: state }, count);
+  metrics.gauge({
+    name: 'router_latency_parameters_age_seconds',
+    help: 'Since the latency-predictor was last heard, or the start; absent with ROUTER_LATENCY=profile',
+    readEach: (set) => {
+      const ageMs = gauges.parametersAgeMs();
+      if (ageMs !== null) set({}, ageMs / 1000);
     },
-  });
-  const nodes = metrics.gauge({
-    name: 'router_index_nodes',
-    help: 'Nodes of the embedded index',
-    collect: () => nodes.set(gauges.indexNodes()),
-  });
-  const bus = metrics.gauge({
-    name: 'router_bus_connected',
-    help: '1 while the bus is connected',
-    collect: () => bus.set(gauges.busConnected() ? 1 : 0),
   });
 }

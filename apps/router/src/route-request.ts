@@ -87,6 +87,7 @@ export async function routeRequest(router: Router, { api, headers, body, client 
       pool,
       request,
       prompt,
+      level,
       plan,
       tap,
       outcome,

@@ -16,13 +16,16 @@ import { FlowGate } from './flow/flow-gate.ts';
 import { FlowMetrics } from './flow/flow-metrics.ts';
 import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
+import { registerWorkerMetrics } from './fleet/worker-metrics.ts';
 import { DataPlane } from './http/data-plane.ts';
 import { LatencyView } from './latency-view.ts';
 import { LiveStream } from './live/live-stream.ts';
 import { RecentLatency } from './live/recent-latency.ts';
 import { createRouterMetrics, registerGauges } from './metrics.ts';
+import type { Gauges } from './metrics.ts';
 import { EventFeed } from './prefix/event-feed.ts';
 import { PrefixView } from './prefix/prefix-view.ts';
+import { createLagMetric, registerReplicaMetrics } from './prefix/replica-metrics.ts';
 import { RouterModule } from './router.module.ts';
 import type { Router } from './router.ts';
 import { SiblingLink } from './siblings/sibling-link.ts';
@@ -60,6 +63,8 @@ export function createRouterService(
   const dataPlane = new DataPlane(router);
   const live = new LiveStream(router);
   registerGauges(context.metrics, gaugesOf(router, dataPlane));
+  registerWorkerMetrics(context.metrics, () => fleet.pools.values(), now);
+  registerReplicaMetrics(context.metrics, router.prefix, feed, () => fleet.pools.values());
   const unsubscribes: (() => void)[] = [];
   let url: string | null = null;
 
@@ -128,7 +133,7 @@ function assemble(
     config.indexNodes,
     ({ policy }) => policy.needs.includes('activePromptTokens') || router.shadows.reads('activePromptTokens'),
   );
-  const feed = new EventFeed(bus, prefix.index, now);
+  const feed = new EventFeed(bus, prefix.index, now, createLagMetric(context.metrics));
   prefix.useFeed(feed);
   const flow = new FlowGate({
     config: config.flow,
@@ -163,6 +168,7 @@ function assemble(
     downSilenceMs: config.downSilenceMs,
     onError: (_engine, check) => metrics.scrapeErrors.inc({ cause: check.kind }),
     onLook: (engine: Engine) => {
+      metrics.scrapes.inc();
       for (const worker of engine.workers) prefix.refreshCapacity(worker);
       flow.looked(engine);
     },
@@ -254,21 +260,15 @@ function ledgerOf({ fleet }: Router): { requests: number; tokens: number } {
   return { requests, tokens };
 }
 
-const gaugesOf = ({ fleet, bus, prefix, feed }: Router, dataPlane: DataPlane) => ({
+const gaugesOf = ({ config, fleet, latency }: Router, dataPlane: DataPlane): Gauges => ({
   inFlight: () => dataPlane.inFlight,
+  heldBodyBytes: () => dataPlane.heldBodyBytes,
+  policy: () => fleet.policyId,
   *workers(): IterableIterator<readonly [string, number, number]> {
     for (const pool of fleet.pools.values()) {
       const { up, size } = pool.table.columns;
       yield [pool.id, up.subarray(0, size).reduce((sum, flag) => sum + flag, 0), size];
     }
   },
-  *confidence(): IterableIterator<readonly [string, string, number]> {
-    for (const pool of fleet.pools.values()) {
-      const counts = { live: 0, incomplete: 0, none: 0 };
-      for (const id of pool.workers.keys()) counts[feed.confidence(id)]++;
-      for (const [state, count] of Object.entries(counts)) yield [pool.id, state, count];
-    }
-  },
-  indexNodes: () => prefix.stats().nodes,
-  busConnected: () => bus.state() === 'connected',
+  parametersAgeMs: () => (config.latency === 'learned' ? performance.now() - latency.heardAtMs : null),
 });

@@ -9,17 +9,20 @@ import type { EndedAttempt } from '../live/recent-latency.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
 import { requestClass } from '../request/parse-request.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
+import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Due, Turn } from '../flow/turn.ts';
 import type { Router } from '../router.ts';
 import type { Plan } from './plan.ts';
 import { missOf } from './ttft-forecast.ts';
 import type { TtftMiss } from './ttft-forecast.ts';
+import { observeAttempt, upstreamErrorCause } from './attempt-metrics.ts';
 
 /** An attempt that has ended. */
 export interface Attempt {
   readonly pool: Pool;
   readonly request: InferenceRequest;
   readonly prompt: Prompt;
+  readonly level: ServiceLevel;
   readonly plan: Plan;
   readonly tap: Forwarding['tap'];
   readonly outcome: ForwardOutcome;
@@ -41,7 +44,7 @@ export function resultOf(outcome: ForwardOutcome, tap: Forwarding['tap']): Resul
 
 /** Turns what an attempt showed into knowledge: health, learned means, metrics, the decision's record, the predictor's sample. */
 export function settle(router: Router, attempt: Attempt): Result {
-  const { plan, pool, prompt, request, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs } = attempt;
+  const { plan, pool, request, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs } = attempt;
   const { usage } = tap;
   const result = resultOf(outcome, tap);
   const outputTokens = usage?.completionTokens ?? tap.contentEvents;
@@ -54,11 +57,7 @@ export function settle(router: Router, attempt: Attempt): Result {
 
   noteHealth(router, plan, result, outcome);
   if (result === 'completed') learn(attempt, outputTokens);
-  if (result === 'completed') observe(pool, ttftMs === null ? null : queuedMs + ttftMs, tpotMs, queuedMs + e2eMs);
-  if (result === 'completed') noteMiss(pool, miss);
-  if (result === 'completed' && usage !== null && usage.cachedTokens !== null && prompt.otherBytes === 0) {
-    noteAgreement(pool, plan, usage.cachedTokens);
-  }
+  observeAttempt(attempt, { result, outputTokens, ttftMs, tpotMs, e2eMs, queuedMs, miss });
   noteRecent(router, pool.id, {
     completed: result === 'completed',
     ttftMs: ttftMs === null ? null : queuedMs + ttftMs,
@@ -133,11 +132,6 @@ const UNSENT = { left: 'client-abort', shed: 'overload', 'no-worker': 'no-worker
 >;
 const NO_MISS: TtftMiss = { ttftErrorMs: null, ttftRegretMs: null };
 
-function noteMiss({ metrics }: Pool, { ttftErrorMs, ttftRegretMs }: TtftMiss): void {
-  if (ttftErrorMs !== null) metrics.ttftError(ttftErrorMs);
-  if (ttftRegretMs !== null) metrics.ttftRegret(ttftRegretMs);
-}
-
 const gapMs = (tap: Forwarding['tap'], outputTokens: number): number =>
   (tap.lastContentAtMs! - tap.firstContentAtMs!) / (outputTokens - 1);
 
@@ -145,7 +139,7 @@ function noteHealth({ health, metrics }: Router, plan: Plan, result: Result, out
   const { engine } = plan.worker;
   if (result === 'completed') health.requestSucceeded(engine);
   if (result !== 'upstream-error') return;
-  metrics.upstreamErrors.inc({ cause: outcome.kind });
+  metrics.upstreamErrors.inc({ cause: upstreamErrorCause(outcome) });
   if (outcome.kind === 'connect-failed') health.connectFailed(engine, outcome.cause);
   else health.requestFailed(engine);
 }
@@ -153,21 +147,6 @@ function noteHealth({ health, metrics }: Router, plan: Plan, result: Result, out
 function learn({ pool, prompt, request, plan, tap }: Attempt, outputTokens: number): void {
   if (tap.usage !== null) pool.learned.prompt(prompt.bytes.length + prompt.otherBytes, tap.usage.promptTokens);
   if (outputTokens > 0) pool.learned.output(requestClass(request, plan.promptTokens), outputTokens);
-}
-
-function observe({ metrics }: Pool, ttftMs: number | null, tpotMs: number | null, e2eMs: number): void {
-  if (ttftMs !== null) metrics.ttft.observe(ttftMs / 1000);
-  if (tpotMs !== null) metrics.tpot.observe(tpotMs / 1000);
-  metrics.e2e.observe(e2eMs / 1000);
-}
-
-/** The watchdog of the rendering and the index: what was predicted against what the engine delivered. */
-function noteAgreement({ metrics }: Pool, plan: Plan, delivered: number): void {
-  const difference = Math.abs(plan.cachedTokens - delivered);
-  const within = difference <= (plan.worker.blockTokens ?? 16) ? 'within-a-block' : 'off';
-  metrics.predictedCached.inc(plan.cachedTokens);
-  metrics.deliveredCached.inc(delivered);
-  metrics.agreement[difference === 0 ? 'equal' : within].inc();
 }
 
 /** What the router tells a client whose request failed at every attempt, before anything was sent. */

@@ -5,6 +5,8 @@ import type { EngineHealth } from './engine-health.ts';
 import { neverSeen } from './engine-health.ts';
 import type { Turn } from '../flow/turn.ts';
 import type { Pool } from './pool.ts';
+import { createWorkerTotals } from './worker-metrics.ts';
+import type { WorkerTotals } from './worker-metrics.ts';
 
 /** A worker as the router sees it; its numbers are in its row of the pool's table. */
 export interface Worker {
@@ -19,6 +21,7 @@ export interface Worker {
   readonly line: Line<Turn>;
   /** Tokens of a KV block; null until the engine said. */
   blockTokens: number | null;
+  readonly totals: WorkerTotals;
 }
 
 /** One engine process: an HTTP port with one worker or one per data-parallel rank. */
@@ -42,5 +45,14 @@ export const createEngine = (url: string, nowMs: number): Engine => ({
 
 export function createWorker(spec: WorkerSpec, pool: Pool, engine: Engine): Worker {
   const headers = spec.dpRank === null ? [] : ['x-data-parallel-rank', String(spec.dpRank)];
-  return { spec, pool, engine, headers, inFlight: new Set(), line: pool.flow.createLine(), blockTokens: null };
+  return {
+    spec,
+    pool,
+    engine,
+    headers,
+    inFlight: new Set(),
+    line: pool.flow.createLine(),
+    blockTokens: null,
+    totals: createWorkerTotals(),
+  };
 }

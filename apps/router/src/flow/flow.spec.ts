@@ -89,7 +89,7 @@ describe('a request whose worker has no room', () => {
     expect(names(engines[0]!)).toEqual(['first']);
     expect(await held()).toBe(3);
     expect(await router.metric('sluice_router_queue_requests{pool="tiny",band="1"')).toBe(1);
-    expect(await router.metric('sluice_router_worker_held{pool="tiny",worker="a"')).toBe(3);
+    expect(await router.metric('sluice_router_worker_held_requests{pool="tiny",worker="a"')).toBe(3);
     for (const user of ['first', 'urgent', 'normal', 'low']) await answer(user);
     expect((await Promise.all(answers)).map(({ status, text }) => [status, text])).toEqual(
       Array(4).fill([200, EVENTS.join('')]),

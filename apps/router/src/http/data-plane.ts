@@ -96,23 +96,23 @@ export class DataPlane {
       sendProblem(client, methodNotAllowed(request.method ?? '', 'POST'));
       return;
     }
-    if (this.#draining) return this.#refuse(client, unavailable('The router is shutting down'));
+    if (this.#draining) return this.#refuse(api, client, unavailable('The router is shutting down'));
     if (this.inFlight >= config.maxInFlight)
-      return this.#refuse(client, tooManyRequests('Too many requests are in flight'));
+      return this.#refuse(api, client, tooManyRequests('Too many requests are in flight'));
     this.inFlight++;
     let held = 0;
     try {
       const read = await readBody(request, config.maxBodyBytes, this.#budget);
-      if (read.kind === 'aborted') return this.#count({ model: null, code: 499, result: 'client-abort' });
+      if (read.kind === 'aborted') return this.#count(api, { model: null, code: 499, result: 'client-abort' });
       if (read.kind === 'problem') {
         sendProblem(client, read.problem);
         const result = read.problem.status === 429 ? 'overload' : 'rejected';
-        return this.#count({ model: null, code: read.problem.status, result });
+        return this.#count(api, { model: null, code: read.problem.status, result });
       }
       held = read.body.length;
-      this.#count(await routeRequest(this.#router, { api, headers: request.headers, body: read.body, client }));
+      this.#count(api, await routeRequest(this.#router, { api, headers: request.headers, body: read.body, client }));
     } catch (error) {
-      metrics.count(UNKNOWN_MODEL, 500, 'router-error');
+      metrics.count(api, UNKNOWN_MODEL, 500, 'router-error');
       throw error;
     } finally {
       this.#budget.heldBytes -= held;
@@ -137,13 +137,13 @@ export class DataPlane {
     } else sendProblem(client, notFound(`Nothing is served at ${path}`));
   }
 
-  #refuse(client: ServerResponse, problem: Problem): void {
+  #refuse(api: Api, client: ServerResponse, problem: Problem): void {
     sendProblem(client, problem);
-    this.#count({ model: null, code: problem.status, result: 'overload' });
+    this.#count(api, { model: null, code: problem.status, result: 'overload' });
   }
 
-  #count({ model, code, result }: Ended): void {
-    this.#router.metrics.count(model ?? UNKNOWN_MODEL, code, result);
+  #count(api: Api, { model, code, result }: Ended): void {
+    this.#router.metrics.count(api, model ?? UNKNOWN_MODEL, code, result);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Bus } from '@sluice/bus';
-import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvSnapshot } from '@sluice/contracts';
+import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvSnapshot, readKvBatchHeader } from '@sluice/contracts';
 import type { PoolId, WorkerId } from '@sluice/model';
 import { ReplicaFollower } from '@sluice/prefix-index';
 import type { FollowerCounters, Position, PrefixIndex, SnapshotReply } from '@sluice/prefix-index';
@@ -13,12 +13,17 @@ const TICK_MS = 1000;
  */
 export class EventFeed implements FeedView {
   readonly #bus: Bus;
+  readonly #now: () => number;
+  readonly #onLag: (lagMs: number) => void;
   readonly #follower: ReplicaFollower;
   readonly #pools = new Map<WorkerId, PoolId>();
   readonly #unsubscribes: (() => void)[] = [];
 
-  constructor(bus: Bus, index: PrefixIndex, now: () => number) {
+  /** @param onLag called with the age of every batch that was applied, by the engine's clock */
+  constructor(bus: Bus, index: PrefixIndex, now: () => number, onLag: (lagMs: number) => void) {
     this.#bus = bus;
+    this.#now = now;
+    this.#onLag = onLag;
     this.#follower = new ReplicaFollower({
       index,
       codec: kvBatchCodec,
@@ -37,7 +42,9 @@ export class EventFeed implements FeedView {
     const timer = setInterval(() => follower.tick(), TICK_MS);
     this.#unsubscribes.push(
       this.#bus.consume(kvDeltas, { from: 'new' }, ([, worker], bytes) => {
-        if (follower.has(worker as WorkerId)) follower.onBatch(worker as WorkerId, bytes);
+        if (!follower.has(worker as WorkerId) || follower.onBatch(worker as WorkerId, bytes) !== 'applied') return;
+        const { engineTimeMs } = readKvBatchHeader(bytes);
+        if (engineTimeMs > 0) this.#onLag(Math.max(0, this.#now() - engineTimeMs));
       }),
       this.#bus.subscribe(kvFeed, ({ worker, epoch, seq }) => follower.onFeed(worker as WorkerId, epoch, seq)),
       this.#bus.onState((state) => {

@@ -4,40 +4,35 @@ import type { PoolSiblingsView } from './sibling-link.ts';
 /** From loopback to a sibling that was held up. */
 const DELAY_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
 
-/** Metrics of the shared ledgers; docs/router.md explains them. `pools` is asked when somebody scrapes. */
+/** Metrics of the shared ledgers; docs/metrics.md lists them. `pools` is asked when somebody scrapes. */
 export function createSiblingMetrics(metrics: Metrics, pools: () => readonly PoolSiblingsView[], now: () => number) {
-  const siblings = metrics.gauge({
+  metrics.gauge({
     name: 'router_siblings',
     help: 'Sibling routers heard, by pool',
     labels: ['pool'],
-    collect: () => {
-      siblings.reset();
-      for (const { pool, siblings: heard } of pools()) siblings.set({ pool }, heard.length);
+    readEach: (set) => {
+      for (const { pool, siblings } of pools()) set({ pool }, siblings.length);
     },
   });
-  const requests = metrics.gauge({
+  metrics.gauge({
     name: 'router_sibling_requests',
     help: 'Requests that sibling routers have in flight, by pool',
     labels: ['pool'],
-    collect: () => {
-      requests.reset();
-      for (const { pool, siblings: heard } of pools()) {
-        requests.set(
-          { pool },
-          heard.reduce((sum, { inFlight }) => sum + inFlight.requests, 0),
-        );
+    readEach: (set) => {
+      for (const { pool, siblings } of pools()) {
+        const requests = siblings.reduce((sum, { inFlight }) => sum + inFlight.requests, 0);
+        set({ pool }, requests);
       }
     },
   });
-  const silence = metrics.gauge({
+  metrics.gauge({
     name: 'router_sibling_silence_seconds',
-    help: 'Time since the last message of the sibling not heard for longest, by pool',
+    help: 'Since the last message of the sibling not heard for longest, by pool; over 1.2 is late, at 3 it expires; absent without siblings',
     labels: ['pool'],
-    collect: () => {
-      silence.reset();
-      for (const { pool, siblings: heard } of pools()) {
-        const lastMs = Math.min(...heard.map(({ heardAtMs }) => heardAtMs));
-        if (heard.length > 0) silence.set({ pool }, Math.max(0, now() - lastMs) / 1000);
+    readEach: (set) => {
+      for (const { pool, siblings } of pools()) {
+        const lastMs = Math.min(...siblings.map(({ heardAtMs }) => heardAtMs));
+        if (siblings.length > 0) set({ pool }, Math.max(0, now() - lastMs) / 1000);
       }
     },
   });
@@ -46,6 +41,7 @@ export function createSiblingMetrics(metrics: Metrics, pools: () => readonly Poo
     help: 'Ledger messages: sent, applied, stale (repeated or overtaken), invalid',
     labels: ['what'],
   });
+  for (const what of ['sent', 'applied', 'stale', 'invalid']) messages.inc({ what }, 0);
   return {
     sent: messages.labels({ what: 'sent' }),
     applied: messages.labels({ what: 'applied' }),
