@@ -1,8 +1,8 @@
 import type { Fleet } from '@sluice/model';
-import { readFileSync, watch } from 'node:fs';
-import type { FSWatcher } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parseFleet } from './parse-fleet.ts';
+import { WatchedFile } from './watched-file.ts';
+import type { FileText } from './watched-file.ts';
 
 /** Where the fleet comes from. Fleets are replaced whole; `version` rises with every change. */
 export interface FleetSource {
@@ -32,9 +32,6 @@ export class FleetFileError extends Error {
   }
 }
 
-/** Changes of one moment (write, rename, chmod) are read once. */
-const DEBOUNCE_MS = 50;
-
 /** A fleet that never changes. */
 export function staticFleet(fleet: Fleet): FleetSource {
   return { current: () => fleet, subscribe: () => () => undefined, close: () => undefined };
@@ -50,28 +47,26 @@ export function watchFleet(options: WatchFleetOptions): FleetSource {
 }
 
 class WatchedFleet implements FleetSource {
-  readonly #path: string;
   readonly #options: WatchFleetOptions;
   readonly #listeners = new Set<(fleet: Fleet) => void>();
-  readonly #poll: NodeJS.Timeout;
-  #watcher: FSWatcher | null = null;
-  #debounce: NodeJS.Timeout | null = null;
-  /** Text of the file when it was last looked at, or why it could not be read. */
-  #lastSeen: string;
+  readonly #file: WatchedFile;
   #fleet: Fleet;
 
   constructor(options: WatchFleetOptions) {
     this.#options = options;
-    this.#path = resolve(options.path);
-    const read = this.#read();
-    const parsed = read.ok ? this.#parse(read.text, 1) : read;
-    if (!parsed.ok) throw new FleetFileError(options.path, parsed.errors);
-    this.#lastSeen = read.ok ? read.text : '';
+    const { path, pollMs } = options;
+    this.#file = new WatchedFile({
+      path,
+      onChange: (file) => this.#take(file),
+      ...(pollMs !== undefined && { pollMs }),
+    });
+    const parsed = this.#parse(this.#file.first, 1);
+    if (!parsed.ok) {
+      this.#file.close();
+      throw new FleetFileError(path, parsed.errors);
+    }
     this.#fleet = parsed.fleet;
     if (options.onChange) this.#listeners.add(options.onChange);
-    this.#poll = setInterval(() => this.#look(), options.pollMs ?? 2000);
-    this.#poll.unref();
-    this.#watch();
   }
 
   current(): Fleet {
@@ -84,36 +79,12 @@ class WatchedFleet implements FleetSource {
   }
 
   close(): void {
-    this.#watcher?.close();
-    clearInterval(this.#poll);
-    if (this.#debounce) clearTimeout(this.#debounce);
+    this.#file.close();
     this.#listeners.clear();
   }
 
-  #watch(): void {
-    try {
-      const name = basename(this.#path);
-      // A ConfigMap changes the link `..data`, not the file itself.
-      this.#watcher = watch(dirname(this.#path), { persistent: false }, (_event, changed) => {
-        if (changed !== null && changed !== name && !changed.startsWith('..')) return;
-        this.#debounce ??= setTimeout(() => {
-          this.#debounce = null;
-          this.#look();
-        }, DEBOUNCE_MS).unref();
-      });
-      // Without a watcher (limits, exotic file systems) polling alone follows the file.
-      this.#watcher.on('error', () => this.#watcher?.close());
-    } catch {
-      this.#watcher = null;
-    }
-  }
-
-  #look(): void {
-    const read = this.#read();
-    const seen = read.ok ? read.text : `cannot read: ${read.errors[0]}`;
-    if (seen === this.#lastSeen) return;
-    this.#lastSeen = seen;
-    const parsed = read.ok ? this.#parse(read.text, this.#fleet.version + 1) : read;
+  #take(file: FileText): void {
+    const parsed = this.#parse(file, this.#fleet.version + 1);
     if (!parsed.ok) {
       this.#options.onError(parsed.errors);
       return;
@@ -122,15 +93,8 @@ class WatchedFleet implements FleetSource {
     for (const listener of this.#listeners) listener(parsed.fleet);
   }
 
-  #read(): { ok: true; text: string } | { ok: false; errors: string[] } {
-    try {
-      return { ok: true, text: readFileSync(this.#path, 'utf8') };
-    } catch (error) {
-      return { ok: false, errors: [error instanceof Error ? error.message : String(error)] };
-    }
-  }
-
-  #parse(text: string, version: number): ReturnType<typeof parseFleet> {
-    return parseFleet(text, { baseDir: dirname(this.#path), version });
+  #parse(file: FileText, version: number): ReturnType<typeof parseFleet> {
+    if (!file.ok) return { ok: false, errors: [file.reason] };
+    return parseFleet(file.text, { baseDir: dirname(resolve(this.#options.path)), version });
   }
 }
