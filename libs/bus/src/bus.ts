@@ -7,6 +7,7 @@ import type {
   RequestSubject,
   StreamSubject,
   Subject,
+  TraceContext,
 } from '@sluice/contracts';
 
 export type BusState = 'connected' | 'disconnected';
@@ -35,6 +36,8 @@ export interface ConsumeOptions {
   readonly filter?: StreamFilter;
 }
 
+/** `trace`: the context that the publisher gave, or null. */
+export type MessageHandler<P> = (payload: P, trace: TraceContext | null) => void;
 export type StreamHandler = (tokens: readonly string[], bytes: Uint8Array, streamSeq: number) => void;
 export type DatagramHandler = (tokens: readonly string[], bytes: Uint8Array) => void;
 export type DropListener = (stream: StreamSubject, tokens: readonly string[]) => void;
@@ -66,10 +69,13 @@ export interface Bus {
   onState(listener: (state: BusState) => void): Unsubscribe;
   readonly counters: Readonly<BusCounters>;
 
-  /** To every subscriber that is there now, at most once. While disconnected it is dropped and counted. */
-  publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void;
+  /**
+   * To every subscriber that is there now, at most once. While disconnected it is dropped and counted.
+   * @param trace the sampled trace that the message belongs to; absent or null for all others, which then cost nothing
+   */
+  publish<T extends Subject>(subject: T, payload: PayloadOf<T>, trace?: TraceContext | null): void;
   /** Payloads are validated on receipt; invalid ones are counted and dropped. Lasts over reconnects. */
-  subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe;
+  subscribe<T extends Subject>(subject: T, handler: MessageHandler<PayloadOf<T>>): Unsubscribe;
 
   /**
    * To every receiver that is there now, at most once. Waits for no other message to share a write with; the bus owns the

@@ -6,6 +6,7 @@ export type {
   ConsumeOptions,
   DatagramHandler,
   DropListener,
+  MessageHandler,
   RequestOptions,
   RequestOutcome,
   StreamFilter,

@@ -7,6 +7,7 @@ import type {
   RequestSubject,
   StreamSubject,
   Subject,
+  TraceContext,
 } from '@sluice/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText, firstToDeliver, silentLogger, subjectText, unavailable, zeroCounters } from './bus.ts';
@@ -17,6 +18,7 @@ import type {
   ConsumeOptions,
   DatagramHandler,
   DropListener,
+  MessageHandler,
   RequestOptions,
   RequestOutcome,
   StreamHandler,
@@ -44,7 +46,7 @@ export function createMemoryBus(options: MemoryBusOptions = {}): Bus {
 
 interface Subscriber {
   readonly schema: Subject['schema'];
-  readonly handler: (payload: never) => void;
+  readonly handler: MessageHandler<never>;
 }
 
 interface Responder {
@@ -81,7 +83,7 @@ class MemoryBus implements Bus {
     return () => this.#stateListeners.delete(listener);
   }
 
-  publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void {
+  publish<T extends Subject>(subject: T, payload: PayloadOf<T>, trace: TraceContext | null = null): void {
     if (this.#state === 'disconnected') {
       this.counters.publishDropped++;
       return;
@@ -95,7 +97,7 @@ class MemoryBus implements Bus {
       for (const { schema, handler } of [...subscribers]) {
         this.counters.received++;
         const parsed = schema.safeParse(JSON.parse(text));
-        if (parsed.success) this.#guard(subject.name, () => handler(parsed.data as never));
+        if (parsed.success) this.#guard(subject.name, () => handler(parsed.data as never, trace));
         else {
           this.counters.invalid++;
           this.#logger.warn(`invalid ${subject.name}: ${parsed.error.message}`);
@@ -104,7 +106,7 @@ class MemoryBus implements Bus {
     });
   }
 
-  subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe {
+  subscribe<T extends Subject>(subject: T, handler: MessageHandler<PayloadOf<T>>): Unsubscribe {
     const subscribers = this.#subscribers.get(subject.name) ?? new Set();
     this.#subscribers.set(subject.name, subscribers);
     const subscriber: Subscriber = { schema: subject.schema, handler };

@@ -1,5 +1,5 @@
 import { errors, headers } from '@nats-io/transport-node';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type {
   DatagramSubject,
   ParsedRequestOf,
@@ -9,6 +9,7 @@ import type {
   RequestSubject,
   StreamSubject,
   Subject,
+  TraceContext,
 } from '@sluice/contracts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorText, silentLogger, subjectText, unavailable, zeroCounters } from './bus.ts';
@@ -19,6 +20,7 @@ import type {
   ConsumeOptions,
   DatagramHandler,
   DropListener,
+  MessageHandler,
   RequestOptions,
   RequestOutcome,
   StreamHandler,
@@ -74,7 +76,7 @@ class NatsBus implements Bus {
   readonly #dropListeners = new Set<DropListener>();
   readonly #stateListeners = new Set<(state: BusState) => void>();
   readonly #encoder = new TextEncoder();
-  readonly #publishes = new PublishQueue((subject, payload) => this.#publishNow(subject, payload));
+  readonly #publishes = new PublishQueue((subject, payload, trace) => this.#publishNow(subject, payload, trace));
   #link: NatsLink | null = null;
   #nc: NatsConnection | null = null;
   #draining = false;
@@ -117,10 +119,10 @@ class NatsBus implements Bus {
     return () => this.#stateListeners.delete(listener);
   }
 
-  publish<T extends Subject>(subject: T, payload: PayloadOf<T>): void {
+  publish<T extends Subject>(subject: T, payload: PayloadOf<T>, trace: TraceContext | null = null): void {
     try {
       if (this.#nc && !this.#draining) {
-        this.#publishes.add(subject.name, Buffer.from(JSON.stringify(payload)));
+        this.#publishes.add(subject.name, Buffer.from(JSON.stringify(payload)), trace);
         return;
       }
     } catch (error) {
@@ -129,10 +131,11 @@ class NatsBus implements Bus {
     this.counters.publishDropped++;
   }
 
-  #publishNow(subject: string, payload: Uint8Array): void {
+  #publishNow(subject: string, payload: Uint8Array, trace: TraceContext | null): void {
     try {
       if (this.#nc) {
-        this.#nc.publish(subject, payload);
+        if (trace === null) this.#nc.publish(subject, payload);
+        else this.#nc.publish(subject, payload, { headers: headersOf(trace) });
         this.counters.published++;
         return;
       }
@@ -142,7 +145,7 @@ class NatsBus implements Bus {
     this.counters.publishDropped++;
   }
 
-  subscribe<T extends Subject>(subject: T, handler: (payload: PayloadOf<T>) => void): Unsubscribe {
+  subscribe<T extends Subject>(subject: T, handler: MessageHandler<PayloadOf<T>>): Unsubscribe {
     return this.#subscription(subject.name, undefined, (message) => {
       this.counters.received++;
       const payload = parseJson(message, subject.schema);
@@ -151,14 +154,14 @@ class NatsBus implements Bus {
         this.#logger.warn(`invalid ${subject.name}: ${payload.reason}`);
         return;
       }
-      this.#guard(subject.name, () => handler(payload.value as PayloadOf<T>));
+      this.#guard(subject.name, () => handler(payload.value as PayloadOf<T>, contextOf(message)));
     });
   }
 
   send(datagram: DatagramSubject, tokens: readonly string[], bytes: Uint8Array): void {
     const subject = subjectText(datagram, tokens);
     if (this.#draining) this.counters.publishDropped++;
-    else this.#publishNow(subject, bytes);
+    else this.#publishNow(subject, bytes, null);
   }
 
   receive(datagram: DatagramSubject, handler: DatagramHandler): Unsubscribe {
@@ -316,6 +319,24 @@ class NatsBus implements Bus {
   #tellState(state: BusState): void {
     for (const listener of this.#stateListeners) listener(state);
   }
+}
+
+const TRACEPARENT = 'traceparent';
+const TRACESTATE = 'tracestate';
+
+/** The headers that OpenTelemetry's own NATS instrumentations use. */
+function headersOf({ traceparent, tracestate }: TraceContext): MsgHdrs {
+  const named = headers();
+  named.set(TRACEPARENT, traceparent);
+  if (tracestate !== null) named.set(TRACESTATE, tracestate);
+  return named;
+}
+
+/** Most messages belong to no sampled trace and have no headers. Whoever goes on with the trace checks what it says. */
+function contextOf({ headers: named }: Msg): TraceContext | null {
+  const traceparent = named?.get(TRACEPARENT) ?? '';
+  if (traceparent === '') return null;
+  return { traceparent, tracestate: named!.get(TRACESTATE) || null };
 }
 
 type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };

@@ -88,3 +88,6 @@ export type { SiblingsView } from './admin/siblings.ts';
 export { healthSchema, problemSchema, processStatusSchema, serviceStatusSchema } from './admin/status.ts';
 export type { Health, ProblemView, ProcessStatus, ServiceStatus } from './admin/status.ts';
 export type { View } from './admin/view.ts';
+export { traceSchema, tracesSchema, traceSpanSchema } from './admin/trace.ts';
+export type { Trace, Traces, TraceSpan } from './admin/trace.ts';
+export type { TraceContext } from './trace-context.ts';

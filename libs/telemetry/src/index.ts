@@ -11,3 +11,18 @@ export type {
   Metrics,
   MetricsOptions,
 } from './metrics.ts';
+export { contextOf, parseTraceparent } from './tracing/trace-context.ts';
+export type { ParsedTraceparent } from './tracing/trace-context.ts';
+export { NO_SPAN, NO_TRACING, openTracing } from './tracing/tracing.ts';
+export type {
+  AttributeValue,
+  ExportCounters,
+  KeptSpans,
+  Span,
+  SpanAttributes,
+  SpanKindName,
+  SpanOptions,
+  Tracing,
+} from './tracing/tracing.ts';
+export { parseTracingConfig } from './tracing/tracing-config.ts';
+export type { ParsedTracing, SamplerId, TracingConfig } from './tracing/tracing-config.ts';

@@ -109,6 +109,24 @@ export function busSuite(name: string, factory: () => Promise<BusPair>): void {
         expect(ended).toEqual([1]);
       });
 
+      it('carries the context of a trace beside the payload, in order with messages that have none', async () => {
+        const seen: unknown[] = [];
+        there.subscribe(note, ({ n }, trace) => seen.push([n, trace]));
+        await settled();
+        const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+        here.publish(note, { n: 1, tag: '' });
+        here.publish(note, { n: 2, tag: '' }, { traceparent, tracestate: 'vendor=a,other=b' });
+        here.publish(note, { n: 3, tag: '' }, { traceparent, tracestate: null });
+        here.publish(note, { n: 4, tag: '' }, null);
+        await eventually(() => seen.length === 4);
+        expect(seen).toEqual([
+          [1, null],
+          [2, { traceparent, tracestate: 'vendor=a,other=b' }],
+          [3, { traceparent, tracestate: null }],
+          [4, null],
+        ]);
+      });
+
       it('goes on after a handler that throws', async () => {
         const seen: number[] = [];
         there.subscribe(note, () => {

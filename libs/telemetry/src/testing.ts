@@ -1,0 +1,2 @@
+export { startOtlpReceiver } from './testing/otlp-receiver.ts';
+export type { OtlpReceiver } from './testing/otlp-receiver.ts';

@@ -1,0 +1,89 @@
+import type { TraceContext, TraceSpan } from '@sluice/contracts';
+import type { Logger } from '../logger.ts';
+import type { TracingConfig } from './tracing-config.ts';
+
+export type SpanKindName = TraceSpan['kind'];
+export type AttributeValue = string | number | boolean | readonly string[] | readonly number[];
+/** Values that are undefined are left out. */
+export type SpanAttributes = Readonly<Record<string, AttributeValue | undefined>>;
+
+export interface SpanOptions {
+  /** Default `internal`. */
+  readonly kind?: SpanKindName;
+  /** Milliseconds of performance.now or since the Unix epoch, as all times of spans. Default: now. */
+  readonly startMs?: number;
+  readonly attributes?: SpanAttributes;
+}
+
+/** A span that is being made, or nothing where its trace is not sampled: the calls are the same and cost nothing then. */
+export interface Span {
+  /** False: nothing is recorded, and attributes need not be gathered. */
+  readonly isRecorded: boolean;
+  /** What those are told who go on with the trace; null when this process does not trace. */
+  readonly context: TraceContext | null;
+  child(name: string, options?: SpanOptions): Span;
+  set(attributes: SpanAttributes): void;
+  event(name: string, atMs: number, attributes?: SpanAttributes): void;
+  /** Marks it as failed. */
+  fail(message: string): void;
+  end(atMs?: number): void;
+}
+
+/** Spans of recent traces, for the admin API. */
+export interface KeptSpans {
+  /** Of one trace, in the order of their start. */
+  trace(traceId: string): TraceSpan[];
+  /** Every span kept, oldest first. */
+  all(): TraceSpan[];
+}
+
+/** What became of finished spans that were to be sent. */
+export interface ExportCounters {
+  exported: number;
+  /** Lost: the receiver was away or refused them. */
+  failed: number;
+}
+
+/** Makes the spans of one service. Nothing here throws or waits for a receiver of spans. */
+export interface Tracing {
+  readonly isOn: boolean;
+  readonly kept: KeptSpans;
+  readonly counters: Readonly<ExportCounters>;
+  /** The first span here of what a client began, sampled by the configuration. `parent`: what the client sent, or null. */
+  start(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
+  /** Goes on with a trace that is sampled already. Without a context, as messages of other requests come: nothing. */
+  follow(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
+  /** Sends what was not sent yet, for a bounded time. */
+  close(): Promise<void>;
+}
+
+/** Of requests that are not traced. */
+export const NO_SPAN: Span = {
+  isRecorded: false,
+  context: null,
+  child: () => NO_SPAN,
+  set: () => undefined,
+  event: () => undefined,
+  fail: () => undefined,
+  end: () => undefined,
+};
+
+/** Where tracing is off. */
+export const NO_TRACING: Tracing = {
+  isOn: false,
+  kept: { trace: () => [], all: () => [] },
+  counters: { exported: 0, failed: 0 },
+  start: () => NO_SPAN,
+  follow: () => NO_SPAN,
+  close: () => Promise.resolve(),
+};
+
+/**
+ * The tracing of one service. OpenTelemetry's SDK (20 MB of memory) is loaded by the first call with a configuration;
+ * null: nothing is traced, and nothing loaded.
+ */
+export async function openTracing(service: string, config: TracingConfig | null, logger: Logger): Promise<Tracing> {
+  if (config === null) return NO_TRACING;
+  const { OtelTracing } = await import('./otel-tracing.ts');
+  return new OtelTracing(service, config, logger);
+}
