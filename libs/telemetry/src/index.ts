@@ -26,3 +26,4 @@ export type {
 } from './tracing/tracing.ts';
 export { parseTracingConfig } from './tracing/tracing-config.ts';
 export type { ParsedTracing, SamplerId, TracingConfig } from './tracing/tracing-config.ts';
+export { Attribute, GenAi } from './tracing/semantics.ts';

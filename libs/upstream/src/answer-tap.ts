@@ -1,4 +1,5 @@
 import type { EngineError, Usage } from './usage.ts';
+import { FinishReasons } from './finish-reasons.ts';
 import { errorOfJson, readUsage, parseJson, usageOfJson } from './usage.ts';
 
 /** Told of tokens as they pass; the router's ledger is one. */
@@ -59,14 +60,22 @@ export class AnswerTap {
   error: EngineError | null = null;
 
   readonly #listener: TokenListener | null;
+  readonly #finish: FinishReasons | null;
   #usageEvent: Buffer | null = null;
   #usage: Usage | null = null;
   /** End of the previous piece of a JSON body: part of the key, or the usage object so far. */
   #carry: Buffer | null = null;
   #key: Buffer = CONTENT_KEYS[0]!;
 
-  constructor(listener: TokenListener | null) {
+  /** @param watchFinish also find why the engine stopped, which costs a search over every piece */
+  constructor(listener: TokenListener | null, watchFinish = false) {
     this.#listener = listener;
+    this.#finish = watchFinish ? new FinishReasons() : null;
+  }
+
+  /** Why the engine stopped, one for each choice; empty when that was not watched for. */
+  get finishReasons(): readonly string[] {
+    return this.#finish?.found ?? [];
   }
 
   /** The engine's own counts; null until they came. */
@@ -80,6 +89,7 @@ export class AnswerTap {
 
   /** `bytes` holds whole events. */
   events(bytes: Buffer, nowMs: number): void {
+    this.#finish?.push(bytes);
     let content = 0;
     let start = 0;
     const separator = bytes[bytes.length - 2] === CR ? BLANK_CRLF : BLANK_LF;
@@ -103,6 +113,7 @@ export class AnswerTap {
 
   /** A piece of a JSON body; pieces may be cut anywhere. */
   json(piece: Buffer): void {
+    this.#finish?.push(piece);
     let bytes = this.#carry === null ? piece : Buffer.concat([this.#carry, piece]);
     this.#carry = null;
     for (;;) {

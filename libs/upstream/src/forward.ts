@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly holdServerErrors: boolean;
   /** A client that accepts no byte for so long is given up. */
   readonly clientStallMs: number;
+  /** Also find out why the engine stopped, see {@link AnswerTap.finishReasons}. Default false. */
+  readonly watchFinish?: boolean;
 }
 
 /** How an attempt ended. Nothing reached the client unless `firstByteSent` says so or the kind implies it. */
@@ -107,7 +109,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
   constructor(client: ServerResponse, options: ForwardOptions) {
     this.#client = client;
     this.#options = options;
-    this.tap = new AnswerTap(options.listener);
+    this.tap = new AnswerTap(options.listener, options.watchFinish);
     this.done = new Promise((resolve) => (this.#resolve = resolve));
     client.on('close', this.#onClose);
   }
