@@ -107,6 +107,7 @@ function lastingStore(state: StoreState = 'connected'): { store: Store; turn(nex
     if (state === 'disconnected') throw new StoreUnavailable('away');
   };
   const store: Store = {
+    durable: true,
     state: () => state,
     onState: (listener) => {
       listeners.add(listener);
@@ -114,6 +115,7 @@ function lastingStore(state: StoreState = 'connected'): { store: Store; turn(nex
     },
     get: async (key) => (guard(), inner.get(key)),
     set: async (key, value) => (guard(), inner.set(key, value)),
+    replace: async (key, expected, value) => (guard(), inner.replace(key, expected, value)),
     delete: async (...keys) => (guard(), inner.delete(...keys)),
     readMap: async function* (key) {
       guard();

@@ -7,6 +7,7 @@ export function createMemoryStore(): Store {
 }
 
 class MemoryStore implements Store {
+  readonly durable = false;
   readonly #values = new Map<string, Uint8Array>();
   readonly #maps = new Map<string, Map<string, Uint8Array>>();
   readonly #listeners = new Set<(state: StoreState) => void>();
@@ -29,6 +30,14 @@ class MemoryStore implements Store {
   async set(key: string, value: Uint8Array): Promise<void> {
     this.#check();
     this.#values.set(key, value.slice());
+  }
+
+  async replace(key: string, expected: Uint8Array | null, value: Uint8Array): Promise<boolean> {
+    this.#check();
+    const held = this.#values.get(key) ?? null;
+    const isExpected = held === null || expected === null ? held === expected : Buffer.compare(held, expected) === 0;
+    if (isExpected) this.#values.set(key, value.slice());
+    return isExpected;
   }
 
   async delete(...keys: string[]): Promise<void> {

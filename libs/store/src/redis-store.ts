@@ -17,6 +17,12 @@ const RECONNECT_MS = 250;
 const CHUNK_FIELDS = 512;
 const CHUNK_BYTES = 1 << 20;
 const SCAN_COUNT = 512;
+/** KEYS[1]; ARGV: whether a value is expected, that value, the new one. */
+const REPLACE = `
+local held = redis.call('GET', KEYS[1])
+if ARGV[1] == '0' and held or ARGV[1] == '1' and held ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3])
+return 1`;
 
 /**
  * A store in Redis (6.2 or later, or a compatible server). Resolves at once when the server answers, and also when it
@@ -41,6 +47,7 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
 }
 
 class RedisStore implements Store {
+  readonly durable = true;
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #listeners = new Set<(state: StoreState) => void>();
@@ -80,6 +87,11 @@ class RedisStore implements Store {
 
   async set(key: string, value: Uint8Array): Promise<void> {
     await this.#run(() => this.#redis.set(this.#prefix + key, asBuffer(value)));
+  }
+
+  async replace(key: string, expected: Uint8Array | null, value: Uint8Array): Promise<boolean> {
+    const before = expected === null ? ['0', ''] : ['1', asBuffer(expected)];
+    return (await this.#run(() => this.#redis.eval(REPLACE, 1, this.#prefix + key, ...before, asBuffer(value)))) === 1;
   }
 
   async delete(...keys: string[]): Promise<void> {

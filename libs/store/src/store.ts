@@ -10,11 +10,15 @@ export class StoreUnavailable extends Error {
  * while the store cannot be reached; nothing is queued for later.
  */
 export interface Store {
+  /** Whether what it holds outlives the process. */
+  readonly durable: boolean;
   state(): StoreState;
   /** Calls `listener` on every change of {@link Store.state}; returns the function that ends it. */
   onState(listener: (state: StoreState) => void): () => void;
   get(key: string): Promise<Uint8Array | null>;
   set(key: string, value: Uint8Array): Promise<void>;
+  /** Sets `key` if it holds `expected` (null: nothing), and returns whether it did. For values that several processes write. */
+  replace(key: string, expected: Uint8Array | null, value: Uint8Array): Promise<boolean>;
   /** Removes values and maps; keys that are not there are no error. */
   delete(...keys: string[]): Promise<void>;
   /** Every field of a map, in no order; a field written meanwhile may be seen before or after the write. An absent map has no fields. */

@@ -60,10 +60,12 @@ async function redisBackend(): Promise<Backend> {
 }
 
 const forwarding = (store: () => Store): Store => ({
+  durable: true,
   state: () => store().state(),
   onState: (listener) => store().onState(listener),
   get: (key) => store().get(key),
   set: (key, value) => store().set(key, value),
+  replace: (key, expected, value) => store().replace(key, expected, value),
   delete: (...keys) => store().delete(...keys),
   readMap: (key) => store().readMap(key),
   writeMap: (key, changes) => store().writeMap(key, changes),

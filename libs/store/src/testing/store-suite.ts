@@ -45,6 +45,18 @@ export function storeSuite(name: string, factory: () => Promise<Store>): void {
       expect(plain(await store.get('a'))).toEqual([1, 2]);
     });
 
+    it('replaces a value that is what is expected, and no other', async () => {
+      expect(await store.replace('a', bytes(1), bytes(2))).toBe(false);
+      expect(await store.get('a')).toBeNull();
+      expect(await store.replace('a', null, bytes(0, 255))).toBe(true);
+      expect(await store.replace('a', null, bytes(3))).toBe(false);
+      expect(await store.replace('a', bytes(0, 254), bytes(3))).toBe(false);
+      expect(await store.replace('a', bytes(0, 255), bytes(3))).toBe(true);
+      const raced = await Promise.all([4, 5, 6].map((next) => store.replace('a', bytes(3), bytes(next))));
+      expect(raced.filter(Boolean)).toHaveLength(1);
+      expect(plain(await store.get('a'))).toEqual([4 + raced.indexOf(true)]);
+    });
+
     it('deletes values and maps, and nothing that is not there', async () => {
       await store.set('a', bytes(1));
       await store.set('b', bytes(2));
@@ -107,6 +119,7 @@ export function storeSuite(name: string, factory: () => Promise<Store>): void {
       expect(states).toEqual(['disconnected']);
       await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable);
       await expect(store.set('a', bytes(1))).rejects.toBeInstanceOf(StoreUnavailable);
+      await expect(store.replace('a', null, bytes(1))).rejects.toBeInstanceOf(StoreUnavailable);
       await expect(store.writeMap('m', { set: [['f', bytes(1)]] })).rejects.toBeInstanceOf(StoreUnavailable);
       await expect(mapOf(store, 'm')).rejects.toBeInstanceOf(StoreUnavailable);
       await expect(store.keys('')).rejects.toBeInstanceOf(StoreUnavailable);
