@@ -1,4 +1,5 @@
 import type { ServiceStatus } from '@sluice/contracts';
+import { reasonOf } from './reason.ts';
 
 /** An admin API that cannot be used, in words for its user; `status` is its HTTP answer, null when there was none. */
 export class AdminError extends Error {
@@ -17,25 +18,36 @@ export class AdminClient {
   readonly origin: string;
   readonly services: ReadonlyMap<string, ServiceStatus>;
   readonly #hasSeveral: boolean;
+  readonly #token: string | null;
 
-  private constructor(origin: string, services: ReadonlyMap<string, ServiceStatus>, hasSeveral: boolean) {
+  private constructor(
+    origin: string,
+    services: ReadonlyMap<string, ServiceStatus>,
+    hasSeveral: boolean,
+    token: string | null,
+  ) {
     this.origin = origin;
     this.services = services;
     this.#hasSeveral = hasSeveral;
+    this.#token = token;
   }
 
-  /** Asks who is there. @throws AdminError when nobody is, or somebody else */
-  static async connect(origin: string): Promise<AdminClient> {
-    const status = await getJson(`${origin}/readyz`, [200, 503]).catch((error: unknown) => {
+  /**
+   * Asks who is there.
+   * @param token sent as a bearer token with every request; null: none
+   * @throws AdminError when nobody is, or somebody else
+   */
+  static async connect(origin: string, token: string | null): Promise<AdminClient> {
+    const status = await askJson(`${origin}/readyz`, { token, expected: [200, 503] }).catch((error: unknown) => {
       throw error instanceof AdminError && error.status === 404 ? notAdmin(origin) : error;
     });
     if (isRecord(status['services'])) {
       const services = new Map(Object.entries(status['services'] as Record<string, ServiceStatus>));
-      return new AdminClient(origin, services, true);
+      return new AdminClient(origin, services, true, token);
     }
-    const { service } = await getJson(`${origin}/healthz`);
+    const { service } = await askJson(`${origin}/healthz`, { token });
     if (typeof service !== 'string' || !isRecord(status['checks'])) throw notAdmin(origin);
-    return new AdminClient(origin, new Map([[service, status as unknown as ServiceStatus]]), false);
+    return new AdminClient(origin, new Map([[service, status as unknown as ServiceStatus]]), false, token);
   }
 
   /**
@@ -43,30 +55,59 @@ export class AdminClient {
    * @throws AdminError with the status when the answer is not 200, and when the service is not there
    */
   get<T>(service: string, path: string): Promise<T> {
+    return askJson(this.#urlOf(service, path), { token: this.#token }) as Promise<T>;
+  }
+
+  /** `POST path` with a JSON body. @throws AdminError as {@link get} */
+  post<T>(service: string, path: string, body: object): Promise<T> {
+    return askJson(this.#urlOf(service, path), { token: this.#token, body }) as Promise<T>;
+  }
+
+  #urlOf(service: string, path: string): string {
     if (!this.services.has(service)) {
       const found = [...this.services.keys()].join(', ');
       throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}`);
     }
-    return getJson(`${this.origin}${this.#hasSeveral ? `/${service}` : ''}${path}`) as Promise<T>;
+    return `${this.origin}${this.#hasSeveral ? `/${service}` : ''}${path}`;
   }
 }
 
-async function getJson(url: string, expected: readonly number[] = [200]): Promise<Record<string, unknown>> {
+interface Ask {
+  readonly token: string | null;
+  /** Statuses that are no failure; default: 200. */
+  readonly expected?: readonly number[];
+  /** Posted where there is one. */
+  readonly body?: object;
+}
+
+async function askJson(url: string, { token, expected = [200], body: sent }: Ask): Promise<Record<string, unknown>> {
   const { origin } = new URL(url);
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(url, {
+      method: sent === undefined ? 'GET' : 'POST',
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
     text = await response.text();
   } catch (error) {
     throw new AdminError(
-      `cannot reach ${origin}: ${reasonOf(error)}. Is Sluice running? Its admin API is given by --admin URL or SLUICE_ADMIN_PORT.`,
+      `cannot reach ${origin}: ${reasonOf(error, TIMEOUT_MS)}. Is Sluice running? 'sluice up' starts it; elsewhere its admin API is given by --admin URL or SLUICE_ADMIN_PORT.`,
     );
   }
   const body = parsed(text);
   if (!expected.includes(response.status)) {
     const { message } = isRecord(body?.['error']) ? body['error'] : { message: null };
-    throw new AdminError(`${url} answers ${response.status}${message ? `: ${String(message)}` : ''}`, response.status);
+    const hint = response.status === 401 ? '. Give its token as --token TOKEN or SLUICE_ADMIN_TOKEN.' : '';
+    throw new AdminError(
+      `${url} answers ${response.status}${message ? `: ${String(message)}` : ''}${hint}`,
+      response.status,
+    );
   }
   if (body === null) throw notAdmin(origin);
   return body;
@@ -74,14 +115,6 @@ async function getJson(url: string, expected: readonly number[] = [200]): Promis
 
 const notAdmin = (origin: string): AdminError =>
   new AdminError(`${origin} does not speak as an admin API of Sluice. Is it the data plane, or another server?`);
-
-/** fetch says "fetch failed" and hides why in its cause. */
-function reasonOf(error: unknown): string {
-  const { name, message, cause } = error as { name?: string; message?: string; cause?: unknown };
-  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
-  if (!isRecord(cause)) return message ?? String(error);
-  return cause['code'] === 'ECONNREFUSED' ? 'connection refused' : String(cause['message'] ?? cause['code']);
-}
 
 function parsed(text: string): Record<string, unknown> | null {
   try {

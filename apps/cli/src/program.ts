@@ -1,6 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addAdminCommands } from './admin-commands.ts';
-import { number, origin } from './arguments.ts';
+import { number } from './arguments.ts';
+import { repeatedOrigin, runner } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
+import { addDoctor } from './doctor/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import type { Surroundings } from './simulate/simulate.ts';
 import { runUp, type UpOptions } from './up/up.ts';
@@ -11,8 +14,6 @@ export const VERSION = '0.1.0';
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-const repeated = (text: string, before: readonly string[]): string[] => [...before, origin(text)];
 
 /** The command line. `run` resolves with the exit code and never throws for what a user typed. */
 export function buildProgram(env: Environment): { run(argv: readonly string[]): Promise<number> } {
@@ -27,7 +28,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   program
     .command('up')
     .description('start Sluice: in front of simulated engines, of the given engines, or of a fleet file')
-    .option('--engine <url>', 'a running engine to put Sluice in front of; repeat for more', repeated, [])
+    .option('--engine <url>', 'a running engine to put Sluice in front of; repeat for more', repeatedOrigin, [])
     .option('--tokenizer <dir>', "folder with the engines' tokenizer.json and chat template (with --engine)")
     .addOption(new Option('--fleet <file>', 'fleet file that names pools and engines').conflicts(['engine', 'engines']))
     .option('--engines <n>', 'number of simulated engines', number('--engines', 1, 64), 4)
@@ -68,7 +69,15 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   const done = (exitCode: number): void => {
     code = exitCode;
   };
-  addAdminCommands(program, `http://127.0.0.1:${envPort(env['SLUICE_ADMIN_PORT'], 8081)}`, surroundings, done);
+  const context: CommandContext = {
+    admin: `http://127.0.0.1:${envPort(env['SLUICE_ADMIN_PORT'], 8081)}`,
+    token: env['SLUICE_ADMIN_TOKEN'] || null,
+    natsUrl: env['SLUICE_NATS_URL'] || null,
+    redisUrl: env['SLUICE_REDIS_URL'] || null,
+    run: runner(surroundings, done),
+  };
+  addAdminCommands(program, context);
+  addDoctor(program, context);
   addSimulate(program, surroundings, done);
 
   return {

@@ -7,6 +7,7 @@ import { explainPage } from './page.ts';
 export interface ExplainOptions {
   readonly admin: string;
   readonly all: boolean;
+  readonly token: string | null;
   readonly json: boolean;
 }
 
@@ -19,7 +20,7 @@ const LONGEST_CHAIN = 16;
  * @throws AdminError when the router cannot be asked, or does not know the decision
  */
 export async function explain(id: string, options: ExplainOptions, speaker: Speaker, nowMs: number): Promise<void> {
-  const client = await AdminClient.connect(options.admin);
+  const client = await AdminClient.connect(options.admin, options.token);
   const decision = id === 'last' ? await lastDecision(client) : await decisionOf(client, id);
   if (options.json) {
     speaker.out.write(`${JSON.stringify(decision, null, 2)}\n`);

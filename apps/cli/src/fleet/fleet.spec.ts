@@ -24,7 +24,7 @@ describe('status', () => {
     const several = await start({ '/readyz': [503, { ready: false, services: { 'kv-index': OK, router: BAD } }] });
     const alone = await start({ '/readyz': OK, '/healthz': { service: 'event-bridge' } });
     const speaker = recorder();
-    expect(await printStatus({ admin: [several, alone], json: false }, speaker)).toBe(false);
+    expect(await printStatus({ admin: [several, alone], token: null, json: false }, speaker)).toBe(false);
     expect(speaker.said.out).toBe(
       [
         'kv-index: ready',
@@ -37,7 +37,7 @@ describe('status', () => {
         '',
       ].join('\n'),
     );
-    expect(await printStatus({ admin: [alone], json: false }, recorder())).toBe(true);
+    expect(await printStatus({ admin: [alone], token: null, json: false }, recorder())).toBe(true);
   });
 
   it('goes on where one address does not answer, and has all of it as JSON', async () => {
@@ -45,7 +45,7 @@ describe('status', () => {
     await servers.pop()!.close();
     const alone = await start({ '/readyz': OK, '/healthz': { service: 'router' } });
     const speaker = recorder();
-    expect(await printStatus({ admin: [gone, alone], json: true }, speaker)).toBe(false);
+    expect(await printStatus({ admin: [gone, alone], token: null, json: true }, speaker)).toBe(false);
     expect(JSON.parse(speaker.said.out)).toEqual({
       ready: false,
       admins: [
@@ -85,7 +85,7 @@ describe('workers', () => {
     const down = worker('w2', { up: false, state: 'down', reason: 'refused', signalAgeMs: null, blockTokens: null });
     const admin = await start(routes([worker('w10'), down]));
     const speaker = recorder();
-    await printWorkers({ admin, json: false }, speaker);
+    await printWorkers({ admin, token: null, json: false }, speaker);
     expect(speaker.said.out).toBe(
       [
         'worker  state  requests  queued tok  waiting    KV  cached tok  index     age',
@@ -100,9 +100,9 @@ describe('workers', () => {
   it("tell siblings' requests from the router's own, and are JSON with their part of the index", async () => {
     const admin = await start(routes([worker('w10', { siblingRequests: 1, siblingQueuedPrefillTokens: 500 })]));
     const [text, json] = [recorder(), recorder()];
-    await printWorkers({ admin, json: false }, text);
+    await printWorkers({ admin, token: null, json: false }, text);
     expect(text.said.out).toMatch(/w10 +up +2\+1 +1,000\+500 /);
-    await printWorkers({ admin, json: true }, json);
+    await printWorkers({ admin, token: null, json: true }, json);
     expect(JSON.parse(json.said.out)).toMatchObject({
       workers: [{ worker: 'w10', index: { confidence: 'live', blocks: 400 } }],
     });

@@ -7,6 +7,7 @@ import { wrapped } from '../text-table.ts';
 export interface StatusOptions {
   /** Admin APIs to ask, each of one service or of several. */
   readonly admin: readonly string[];
+  readonly token: string | null;
   readonly json: boolean;
 }
 
@@ -19,7 +20,7 @@ interface Asked {
 
 /** Prints the state of every service with its checks. Returns whether all of them are ready. */
 export async function printStatus(options: StatusOptions, speaker: Speaker): Promise<boolean> {
-  const asked = await Promise.all(options.admin.map(ask));
+  const asked = await Promise.all(options.admin.map((admin) => ask(admin, options.token)));
   const ready = asked.every(
     ({ error, services }) => error === null && Object.values(services).every((service) => service.ready),
   );
@@ -28,9 +29,9 @@ export async function printStatus(options: StatusOptions, speaker: Speaker): Pro
   return ready;
 }
 
-async function ask(admin: string): Promise<Asked> {
+async function ask(admin: string, token: string | null): Promise<Asked> {
   try {
-    const { services } = await AdminClient.connect(admin);
+    const { services } = await AdminClient.connect(admin, token);
     return { admin, services: Object.fromEntries(services), error: null };
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;

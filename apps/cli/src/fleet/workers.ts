@@ -8,12 +8,13 @@ import type { TextColumn } from '../text-table.ts';
 
 export interface WorkersOptions {
   readonly admin: string;
+  readonly token: string | null;
   readonly json: boolean;
 }
 
 /** Prints every worker with its load and what is known of its cache. @throws AdminError when the router cannot be asked */
 export async function printWorkers(options: WorkersOptions, speaker: Speaker): Promise<void> {
-  const client = await AdminClient.connect(options.admin);
+  const client = await AdminClient.connect(options.admin, options.token);
   const [{ workers }, index] = await Promise.all([
     client.get<WorkersView>('router', '/workers'),
     client.get<IndexReplica>('router', '/index'),

@@ -20,11 +20,17 @@ interface EventSource {
   topic?: string;
 }
 
-/** Asks a running vLLM for its models and its KV event streams. */
-export async function probeEngine(url: string, timeoutMs: number): Promise<Probe> {
+/**
+ * Asks a running vLLM for its models and its KV event streams.
+ * @param apiKey sent as a bearer token; null: none
+ */
+export async function probeEngine(url: string, timeoutMs: number, apiKey: string | null = null): Promise<Probe> {
   let models: { data?: { id: string; parent?: string | null }[] };
   try {
-    const response = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(`${url}/v1/models`, {
+      headers: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     if (!response.ok) return { kind: 'not-an-engine', reason: `GET ${url}/v1/models answered ${response.status}` };
     models = (await response.json()) as typeof models;
   } catch (error) {

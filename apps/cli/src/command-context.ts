@@ -1,0 +1,50 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { AdminError } from './admin-client.ts';
+import { origin } from './arguments.ts';
+import { InputError } from './input.ts';
+import type { Speaker } from './speaker.ts';
+
+/** What commands are given besides their own options. */
+export interface CommandContext {
+  /** The admin API that is asked unless said otherwise, and the token for it; null: none. */
+  readonly admin: string;
+  readonly token: string | null;
+  readonly natsUrl: string | null;
+  readonly redisUrl: string | null;
+  /**
+   * Runs a command; what its user can put right becomes one line on stderr and exit code 1.
+   * @param command returns whether all is well: exit code 0 or 1
+   */
+  run(name: string, command: (speaker: Speaker) => Promise<boolean>): Promise<void>;
+}
+
+/** @param done told the exit code */
+export const runner =
+  (around: () => Speaker, done: (code: number) => void): CommandContext['run'] =>
+  async (name, command) => {
+    const speaker = around();
+    try {
+      done((await command(speaker)) ? 0 : 1);
+    } catch (error) {
+      if (!(error instanceof AdminError || error instanceof InputError)) throw error;
+      speaker.err.write(`sluice ${name}: ${error.message}\n`);
+      done(1);
+    }
+  };
+
+const ADMIN = 'admin API to ask: of a router, or of a process that runs several services';
+
+/** Adds `--admin` and `--token`. */
+export const withAdmin = (command: Command, { admin, token }: CommandContext): Command =>
+  command.option('--admin <url>', ADMIN, origin, admin).addOption(tokenOption(token));
+
+/** `--token`: the default is a secret and not shown. */
+export const tokenOption = (token: string | null): Option =>
+  new Option('--token <token>', 'token of the admin API').default(token, 'SLUICE_ADMIN_TOKEN');
+
+/** Parser of an address that may be given more than once. */
+export const repeatedOrigin = (text: string, before: readonly string[] | undefined): string[] => [
+  ...(before ?? []),
+  origin(text),
+];
