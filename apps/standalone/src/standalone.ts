@@ -19,7 +19,8 @@ export function startStandalone(config: StandaloneConfig): Promise<RunningServic
       bus,
       store,
       logger: createLogger({ service, level }),
-      metrics: createMetrics({ service }),
+      // One of them speaks for the process that all are in.
+      metrics: createMetrics({ service, process: service === 'router' }),
     };
     return { context, service: create(own, context) };
   };

@@ -45,11 +45,19 @@ const LEVELS: readonly (readonly [name: string, help: string, of: (columns: Flee
 ];
 
 const TOTALS: readonly (readonly [name: string, help: string, of: (totals: WorkerTotals) => number])[] = [
-  ['streams_total', 'Completed streams with a prediction', (totals) => totals.streams],
-  ['ttft_seconds_total', 'Their TTFT from the decision, in sum', (totals) => totals.ttftMs / 1000],
-  ['predicted_ttft_seconds_total', 'Their predicted TTFT, in sum', (totals) => totals.predictedTtftMs / 1000],
+  ['streams_total', 'Completed streams that had a prediction', (totals) => totals.streams],
+  [
+    'ttft_seconds_total',
+    'TTFT from the decision of completed streams that had a prediction, in sum',
+    (totals) => totals.ttftMs / 1000,
+  ],
+  [
+    'predicted_ttft_seconds_total',
+    'Predicted TTFT of the same streams, in sum',
+    (totals) => totals.predictedTtftMs / 1000,
+  ],
   ['prompt_tokens_total', 'Prompt tokens of answers that say how many were cached', (totals) => totals.promptTokens],
-  ['cached_tokens_total', 'How many of these were cached', (totals) => totals.cachedTokens],
+  ['cached_tokens_total', 'How many of worker_prompt_tokens_total were cached', (totals) => totals.cachedTokens],
   ['output_tokens_total', 'Output tokens of completed answers', (totals) => totals.outputTokens],
 ];
 
