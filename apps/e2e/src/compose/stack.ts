@@ -1,0 +1,224 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from '@sluice/process';
+import { repoRoot, waitFor } from '@sluice/testkit';
+import type { AdminReader } from '../index-checks.ts';
+import { run } from './command.ts';
+import { baseImage, type Docker } from './docker.ts';
+
+/** Services of docker-compose.yml that publish a port, and the variable that chooses it. */
+const PORT_VARIABLES = {
+  data: 'SLUICE_PORT',
+  router: 'SLUICE_ROUTER_ADMIN_PORT',
+  'kv-index': 'SLUICE_KV_INDEX_ADMIN_PORT',
+  'event-bridge': 'SLUICE_EVENT_BRIDGE_ADMIN_PORT',
+  'latency-predictor': 'SLUICE_LATENCY_PREDICTOR_ADMIN_PORT',
+  prometheus: 'SLUICE_PROMETHEUS_PORT',
+} as const;
+type Published = keyof typeof PORT_VARIABLES;
+
+const TAG = 'e2e';
+const MINUTE_MS = 60_000;
+const wgetStandIn = fileURLToPath(new URL('wget-by-bash.sh', import.meta.url));
+
+/** What Docker says of a container. */
+export interface Container {
+  readonly service: string;
+  readonly image: string;
+  readonly status: string;
+  /** `starting`, `healthy` or `unhealthy`; `none` without a check. */
+  readonly health: string;
+  readonly exitCode: number;
+  readonly restarts: number;
+  readonly pid: number;
+  readonly user: string;
+  readonly readOnlyRoot: boolean;
+  /** Host addresses of published ports. */
+  readonly hostAddresses: readonly string[];
+}
+
+interface Inspected {
+  readonly Config: { readonly Image: string; readonly User: string; readonly Labels: Record<string, string> };
+  readonly State: {
+    readonly Status: string;
+    readonly ExitCode: number;
+    readonly Pid: number;
+    readonly Health?: { readonly Status: string };
+  };
+  readonly RestartCount: number;
+  readonly HostConfig: { readonly ReadonlyRootfs: boolean };
+  readonly NetworkSettings: { readonly Ports: Record<string, { readonly HostIp: string }[] | null> };
+}
+
+/** One `docker compose` project of the repository's file, on free ports, with its own network and volumes. */
+export class Stack implements AdminReader {
+  readonly services: readonly string[];
+  readonly #docker: Docker;
+  readonly #project: string;
+  readonly #ports: ReadonlyMap<Published, number>;
+  readonly #folder: string;
+  readonly #env: Docker['env'];
+
+  private constructor(
+    docker: Docker,
+    project: string,
+    ports: ReadonlyMap<Published, number>,
+    folder: string,
+    services: readonly string[],
+  ) {
+    this.#docker = docker;
+    this.#project = project;
+    this.#ports = ports;
+    this.#folder = folder;
+    this.services = services;
+    const variables = [...ports].map(([name, port]) => [PORT_VARIABLES[name], String(port)] as const);
+    this.#env = { ...docker.env, SLUICE_TAG: TAG, ...Object.fromEntries(variables) };
+  }
+
+  /** Reads the file; nothing runs yet. */
+  static async open(docker: Docker): Promise<Stack> {
+    const names = Object.keys(PORT_VARIABLES) as Published[];
+    const numbers = await freePorts(names.length);
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-compose-'));
+    const [program, ...args] = docker.compose;
+    const options = { env: docker.env, timeoutMs: MINUTE_MS, cwd: repoRoot };
+    const listed = await run(program, [...args, '-f', 'docker-compose.yml', 'config', '--services'], options);
+    const services = listed.trim().split('\n').sort();
+    return new Stack(
+      docker,
+      `sluice-e2e-${process.pid}`,
+      new Map(names.map((name, i) => [name, numbers[i]!])),
+      folder,
+      services,
+    );
+  }
+
+  url(published: Published): string {
+    return `http://127.0.0.1:${this.#ports.get(published)}`;
+  }
+
+  async getAdmin<T>(service: string, path: string): Promise<T> {
+    const response = await fetch(`${this.url(service as Published)}${path}`, { signal: AbortSignal.timeout(5000) });
+    if (!response.ok) throw new Error(`GET ${service}${path}: ${response.status}`);
+    return (await response.json()) as T;
+  }
+
+  /** Builds our images and provides the others. */
+  async build(): Promise<void> {
+    const external = [...(await this.#compose('config')).matchAll(/^\s+image: (\S+)$/gm)]
+      .map((match) => match[1]!)
+      .filter((image) => !image.startsWith('sluice/'));
+    await this.#docker.standIns?.([await baseImage(), ...new Set(external)]);
+    await this.#writeOverride(external.find((image) => image.startsWith('nats:'))!);
+    // The other engines have the image of the first.
+    const built = this.services.filter((service) => !/^engine-[2-9]/.test(service));
+    await this.#compose('build', ...built.filter((service) => !['nats', 'redis', 'prometheus'].includes(service)));
+  }
+
+  /** Checks every two seconds, so that a test need not wait; and a wget for the image that was made without one. */
+  async #writeOverride(natsImage: string): Promise<void> {
+    const services: Record<string, object> = {};
+    for (const service of this.services) services[service] = { healthcheck: { interval: '2s' } };
+    const digests = await this.#run('image', 'inspect', '-f', '{{len .RepoDigests}}', natsImage).catch(() => '1');
+    if (digests.trim() === '0') Object.assign(services['nats']!, { volumes: [`${wgetStandIn}:/usr/bin/wget:ro`] });
+    await writeFile(this.#override, JSON.stringify({ services }));
+  }
+
+  /** Creates and starts `services` (all when empty), those that they depend on not among them. */
+  async start(...services: readonly string[]): Promise<void> {
+    await this.#compose('up', '-d', '--no-build', '--no-deps', ...services);
+  }
+
+  async restart(service: string): Promise<void> {
+    await this.#compose('restart', '-t', '60', service);
+  }
+
+  async stop(): Promise<void> {
+    await this.#compose('stop');
+  }
+
+  /** Removes containers, network and volumes. */
+  async remove(): Promise<void> {
+    await this.#compose('down', '--volumes', '--timeout', '5');
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  logs(service: string): Promise<string> {
+    return this.#compose('logs', '--no-color', '--tail', '30', service);
+  }
+
+  async container(service: string): Promise<Container> {
+    const [found] = await this.containers(service);
+    if (found === undefined) throw new Error(`${service} has no container`);
+    return found;
+  }
+
+  /** Containers of `services`, or of all. */
+  async containers(...services: readonly string[]): Promise<Container[]> {
+    const ids = (await this.#compose('ps', '-a', '-q', ...services)).trim().split('\n');
+    const inspected = JSON.parse(await this.#run('inspect', ...ids)) as Inspected[];
+    return inspected.map(({ Config, State, RestartCount, HostConfig, NetworkSettings }) => ({
+      service: Config.Labels['com.docker.compose.service']!,
+      image: Config.Image,
+      status: State.Status,
+      health: State.Health?.Status ?? 'none',
+      exitCode: State.ExitCode,
+      restarts: RestartCount,
+      pid: State.Pid,
+      user: Config.User,
+      readOnlyRoot: HostConfig.ReadonlyRootfs,
+      hostAddresses: Object.values(NetworkSettings.Ports).flatMap((ports) => (ports ?? []).map((port) => port.HostIp)),
+    }));
+  }
+
+  /** Waits until the health checks of `services` (all when empty) are content. Returns the milliseconds it took. */
+  async untilHealthy(timeoutMs: number, ...services: readonly string[]): Promise<number> {
+    const { tookMs } = await waitFor(`${services.join(', ') || 'every service'} healthy`, timeoutMs, async () => {
+      const waiting = (await this.containers(...services)).filter(({ health }) => health !== 'healthy');
+      if (waiting.length === 0) return true;
+      throw new Error(waiting.map(({ service, status, health }) => `${service} ${status} ${health}`).join(', '));
+    });
+    return tookMs;
+  }
+
+  /**
+   * Kills a container's process from outside, as a crash would: `docker kill` counts as the user's own stop, after which
+   * no restart policy acts. Resolves when Docker has started it again; returns the milliseconds from the kill.
+   */
+  async crash(service: string): Promise<number> {
+    const before = await this.container(service);
+    const script = `process.kill(${before.pid}, 'SIGKILL')`;
+    const helper = ['run', '--rm', '--pid=host', '--user=0:0', '--entrypoint=node', `sluice/router:${TAG}`];
+    await this.#run(...helper, '-e', script);
+    const { tookMs } = await waitFor(`${service} started again`, MINUTE_MS, async () => {
+      const now = await this.container(service);
+      return now.restarts > before.restarts && now.status === 'running';
+    });
+    return tookMs;
+  }
+
+  /** Bytes of an image, all layers together. */
+  async imageBytes(image: string): Promise<number> {
+    return Number(await this.#run('image', 'inspect', '-f', '{{.Size}}', image));
+  }
+
+  get #override(): string {
+    return join(this.#folder, 'override.json');
+  }
+
+  #compose(...args: readonly string[]): Promise<string> {
+    const [program, ...own] = this.#docker.compose;
+    const files = ['-f', 'docker-compose.yml', ...(args[0] === 'config' ? [] : ['-f', this.#override])];
+    return run(program, [...own, ...files, '-p', this.#project, ...args], {
+      env: this.#env,
+      timeoutMs: 15 * MINUTE_MS,
+      cwd: repoRoot,
+    });
+  }
+
+  #run(...args: readonly string[]): Promise<string> {
+    return run('docker', args, { env: this.#env, timeoutMs: MINUTE_MS });
+  }
+}
