@@ -92,10 +92,12 @@ async function examineRank(
   const subject = worker.dpRank === null ? subjectOf(engine) : `${subjectOf(engine)} rank ${worker.dpRank}`;
   const chat = probeChat(nonce);
   const declared = declaredFindings(worker, subject, facts, derived);
+  // An engine with ranks that the fleet does not know chooses one by itself, and for every chat anew.
+  const rank = worker.dpRank ?? ((facts.ranks ?? 1) > 1 ? 0 : null);
   let first: ProbeAnswer | null = null;
   const ask = async (): Promise<boolean> => {
     if (!probe || model === null) return false;
-    first = await sendProbe(engine.url, model, chat, worker.dpRank, access);
+    first = await sendProbe(engine.url, model, chat, rank, access);
     return first.kind === 'answered';
   };
   // What is known to be wrong about the addresses need not be tried.
@@ -104,8 +106,7 @@ async function examineRank(
   const traces = listens ? await listenToEvents(worker.kvEvents!, ask, access.timeoutMs) : null;
   if (first === null) await ask();
   const answered = first as ProbeAnswer | null;
-  const second =
-    answered?.kind === 'answered' ? await sendProbe(engine.url, model!, chat, worker.dpRank, access) : answered;
+  const second = answered?.kind === 'answered' ? await sendProbe(engine.url, model!, chat, rank, access) : answered;
   const blockTokens = Number(facts.cacheConfig?.['block_size']) || null;
   const isOff = facts.cacheConfig?.['enable_prefix_caching'] === 'False';
   return {
