@@ -12,6 +12,7 @@ import { forwardableHeaders, responseHeaders, sessionOf } from './request/client
 import { API_PATHS, parseRequest } from './request/parse-request.ts';
 import type { Api } from './request/parse-request.ts';
 import type { Router } from './router.ts';
+import type { RequestTrace } from './tracing/request-trace.ts';
 
 /** A request whose body has arrived. */
 export interface Arrival {
@@ -19,6 +20,8 @@ export interface Arrival {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly client: ServerResponse;
+  /** Told of every step; see RequestTrace. */
+  readonly trace: RequestTrace;
 }
 
 /** How a request ended: labels of the request counter. */
@@ -35,8 +38,9 @@ export interface Ended {
  * when its prefill is over: the prediction stands in for that. Another worker is tried as long as nothing has reached the
  * client. Never rejects but for a bug; the client has its answer when it resolves.
  */
-export async function routeRequest(router: Router, { api, headers, body, client }: Arrival): Promise<Ended> {
+export async function routeRequest(router: Router, { api, headers, body, client, trace }: Arrival): Promise<Ended> {
   const parsed = parseRequest(api, body, sessionOf(headers));
+  trace.parsed();
   if (parsed.kind === 'problem') return refuse(client, parsed.problem, null, 'rejected');
   const { request } = parsed;
   const pool = router.fleet.poolOf(request.model);
@@ -46,15 +50,17 @@ export async function routeRequest(router: Router, { api, headers, body, client 
   const arrivedAtMs = performance.now();
   const epochMs = router.now();
   const prompt = router.prefix.render(pool, request);
+  trace.rendered(prompt);
   const level = serviceLevelOf(headers, router.config.flow);
-  const outgoing = forwardableHeaders(headers);
+  const outgoing = forwardableHeaders(headers, trace.isPassedOn);
   const tried = new Map<WorkerId, string>();
   for (let retriesLeft = router.config.retries; ; retriesLeft--) {
-    const turn = router.flow.arrive({ pool, request, prompt, level, tried, client }, epochMs);
+    const turn = router.flow.arrive({ pool, request, prompt, level, tried, client, trace }, epochMs);
     const planned = planRequest(router, turn);
     const offered = planned.kind === 'plan' ? router.flow.offer(turn, planned) : planned;
     if (tried.size === 0) router.metrics.decision.observe((performance.now() - arrivedAtMs) / 1000);
     const plan = offered ?? (await turn.wait());
+    trace.waited(turn, plan);
     if (plan.kind !== 'plan') settleUnsent(router, turn, plan, arrivedAtMs);
     if (plan.kind === 'left') return { model, code: 499, result: 'client-abort' };
     if (plan.kind === 'shed') return refuse(client, shedProblem(plan), model, 'overload');
@@ -63,16 +69,18 @@ export async function routeRequest(router: Router, { api, headers, body, client 
     const speculation = router.prefix.speculate(worker, prompt, router.now());
     tried.set(worker.spec.id, decisionId);
 
+    const call = trace.call(plan, request);
     const dispatchedAtMs = performance.now();
     const forwarding = forward(
       router.upstream,
-      { origin: worker.spec.url, path: API_PATHS[api], headers: outgoing.concat(worker.headers), body },
+      { origin: worker.spec.url, path: API_PATHS[api], headers: outgoing.concat(worker.headers, call.headers), body },
       client,
       {
         responseHeaders: responseHeaders(headers, worker.spec.id, decisionId),
         listener: turn,
         holdServerErrors: retriesLeft > 0 && pool.hasOther(tried),
         clientStallMs: router.config.clientStallMs,
+        watchFinish: call.span.isRecorded,
       },
     );
     worker.inFlight.add(forwarding);
@@ -95,8 +103,10 @@ export async function routeRequest(router: Router, { api, headers, body, client 
       arrivedAtMs,
       dispatchedAtMs,
       endedAtMs,
+      trace,
     };
     const result = settle(router, attempt);
+    trace.answered(call, attempt, result);
     router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
 
     if (outcome.kind === 'completed') return { model, code: outcome.status, result };

@@ -4,6 +4,7 @@ import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
 import type { Signal } from '@sluice/model';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
+import { NO_TRACING } from '@sluice/telemetry';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import { DecisionLog } from './decision/decision-log.ts';
@@ -204,6 +205,7 @@ function assemble(
     metrics,
     bus,
     logger,
+    tracing: context.tracing ?? NO_TRACING,
     rng: Math.random,
     now,
   };

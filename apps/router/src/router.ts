@@ -1,6 +1,6 @@
 import type { Bus } from '@sluice/bus';
 import type { Rng } from '@sluice/model';
-import type { Logger } from '@sluice/telemetry';
+import type { Logger, Tracing } from '@sluice/telemetry';
 import type { UpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
 import type { DecisionLog } from './decision/decision-log.ts';
@@ -32,6 +32,7 @@ export interface Router {
   readonly metrics: RouterMetrics;
   readonly bus: Bus;
   readonly logger: Logger;
+  readonly tracing: Tracing;
   readonly rng: Rng;
   /** Milliseconds since the Unix epoch, never going back. */
   readonly now: () => number;

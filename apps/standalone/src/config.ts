@@ -3,6 +3,7 @@ import { type KvIndexConfig, parseKvIndexConfig } from '@sluice/kv-index';
 import { type LatencyPredictorConfig, parseLatencyPredictorConfig } from '@sluice/latency-predictor';
 import { type Environment, type ParsedConfig, parseConfig, portField } from '@sluice/nest-kit';
 import { parseRouterConfig, type RouterConfig } from '@sluice/router';
+import { parseTracingConfig, type TracingConfig } from '@sluice/telemetry';
 import { z } from 'zod';
 
 /** One configuration for each service, and the port of the admin API that they share. */
@@ -12,6 +13,8 @@ export interface StandaloneConfig {
   readonly kvIndex: KvIndexConfig;
   readonly eventBridge: EventBridgeConfig;
   readonly latencyPredictor: LatencyPredictorConfig;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null;
 }
 
 const schema = z.object({
@@ -29,7 +32,8 @@ export function parseStandaloneConfig(env: Environment): ParsedConfig<Standalone
   const kvIndex = parseKvIndexConfig(env);
   const eventBridge = parseEventBridgeConfig(env);
   const latencyPredictor = parseLatencyPredictorConfig(env);
-  if (own.ok && router.ok && kvIndex.ok && eventBridge.ok && latencyPredictor.ok) {
+  const tracing = parseTracingConfig(env);
+  if (own.ok && router.ok && kvIndex.ok && eventBridge.ok && latencyPredictor.ok && tracing.ok) {
     return {
       ok: true,
       config: {
@@ -38,10 +42,13 @@ export function parseStandaloneConfig(env: Environment): ParsedConfig<Standalone
         kvIndex: kvIndex.config,
         eventBridge: eventBridge.config,
         latencyPredictor: latencyPredictor.config,
+        tracing: tracing.config,
       },
     };
   }
-  const errors = [own, router, kvIndex, eventBridge, latencyPredictor].flatMap((part) => (part.ok ? [] : part.errors));
+  const errors = [own, router, kvIndex, eventBridge, latencyPredictor, tracing].flatMap((part) =>
+    part.ok ? [] : part.errors,
+  );
   // What services have in common is wrong for each of them, and said once.
   return { ok: false, errors: [...new Set(errors)] };
 }

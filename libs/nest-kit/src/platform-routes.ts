@@ -1,16 +1,26 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import type { Health, ServiceStatus } from '@sluice/contracts';
-import { mergeMetrics } from '@sluice/telemetry';
+import { mergeMetrics, NO_TRACING } from '@sluice/telemetry';
+import type { AdminGate, AdminRequest } from './admin/admin-gate.ts';
 import { openApiDocument, swaggerUiFile, swaggerUiPage } from './openapi.ts';
 import { problemOf } from './problem.ts';
 import type { Service, ServiceContext } from './service.ts';
+import { traceRoutes } from './trace-routes.ts';
 
 /** The part of Fastify that is used here. */
 export interface HttpServer {
-  get(path: string, handler: (request: { params: unknown }, reply: HttpReply) => Promise<unknown>): unknown;
+  get(path: string, handler: HttpHandler): unknown;
+  post(path: string, handler: HttpHandler): unknown;
 }
-interface HttpReply {
+type HttpHandler = (request: HttpRequest, reply: HttpReply) => Promise<unknown>;
+export interface HttpRequest extends AdminRequest {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+export interface HttpReply {
   code(status: number): HttpReply;
+  headers(values: Readonly<Record<string, string>>): HttpReply;
   type(mediaType: string): HttpReply;
 }
 
@@ -27,11 +37,12 @@ export interface PlatformOptions {
   readonly draining: () => boolean;
   readonly startedAtMs: number;
   readonly version: string;
+  readonly gate: AdminGate;
 }
 
 const statusOf = (service: Service, draining: boolean): ServiceStatus => (draining ? DRAINING : service.status());
 
-/** `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` of one service, below `base` (empty or `/<name>`). */
+/** `/healthz`, `/readyz`, `/metrics`, `/traces`, `/openapi.json` and `/docs` of one service, below `base` (empty or `/<name>`). */
 export function servicePlatformRoutes(
   http: HttpServer,
   base: string,
@@ -50,6 +61,7 @@ export function servicePlatformRoutes(
     reply.type(context.metrics.contentType);
     return context.metrics.text();
   });
+  traceRoutes(forReaders(http, options.gate), base, context.tracing ?? NO_TRACING);
   let document: ReturnType<typeof openApiDocument> | undefined;
   http.get(`${base}/openapi.json`, async () => {
     document ??= openApiDocument(options.app, service.module.module as Type, { title, version: options.version });
@@ -69,6 +81,26 @@ export function servicePlatformRoutes(
     const { message, type, code } = problemOf({ statusCode: 404 });
     return { error: { message, type, code } };
   });
+}
+
+/** `http` with routes that are only for those who may read. */
+function forReaders(http: HttpServer, gate: AdminGate): HttpServer {
+  const guarded =
+    (handler: HttpHandler): HttpHandler =>
+    async (request, reply) => {
+      try {
+        gate.check(request, 'read');
+      } catch (error) {
+        const { status, message, type, code, headers } = problemOf(error);
+        reply.code(status).headers(headers);
+        return { error: { message, type, code } };
+      }
+      return handler(request, reply);
+    };
+  return {
+    get: (path, handler) => http.get(path, guarded(handler)),
+    post: (path, handler) => http.post(path, guarded(handler)),
+  };
 }
 
 /** `/healthz`, `/readyz` and `/metrics` of all services of a process. */

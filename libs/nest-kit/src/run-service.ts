@@ -91,6 +91,7 @@ async function run(
     logger: nestLogger(logger),
     abortOnError: false,
   });
+  takeProtobuf(adapter);
   let draining = false;
   app.useGlobalFilters(new ProblemFilter(logger));
   routes(adapter.getInstance() as unknown as HttpServer, {
@@ -113,6 +114,7 @@ async function run(
     // Requests that outlasted the deadline end here.
     app.getHttpServer().closeAllConnections();
     await bounded('the bus', bus.drain());
+    await Promise.all(services.map(({ context }) => bounded('tracing', context.tracing?.close() ?? Promise.resolve())));
     const stores = new Set(services.map(({ context }) => context.store));
     await Promise.all([...stores].map((store) => bounded('the store', store.close())));
   };
@@ -127,6 +129,13 @@ async function run(
     throw error;
   }
   return { url: await originOf(app), close };
+}
+
+/** Spans come as protobuf, which Fastify would refuse; whoever takes them reads the bytes. */
+function takeProtobuf(adapter: FastifyAdapter): void {
+  adapter
+    .getInstance()
+    .addContentTypeParser('application/x-protobuf', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
 /** Waits for one part of a shutdown; a part that fails or takes too long is told in the log and left behind. */

@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@sluice/bus';
 import type { ServiceStatus } from '@sluice/contracts';
 import type { Store } from '@sluice/store';
-import type { Logger, Metrics } from '@sluice/telemetry';
+import type { Logger, Metrics, Tracing } from '@sluice/telemetry';
 
 /** What every service is given; services of one process may share bus and store. */
 export interface ServiceContext {
@@ -11,6 +11,8 @@ export interface ServiceContext {
   readonly store: Store;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing;
 }
 
 /** What an app gives to its process shell. */

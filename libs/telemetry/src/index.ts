@@ -27,3 +27,4 @@ export type {
 export { parseTracingConfig } from './tracing/tracing-config.ts';
 export type { ParsedTracing, SamplerId, TracingConfig } from './tracing/tracing-config.ts';
 export { Attribute, GenAi } from './tracing/semantics.ts';
+export { decodeOtlpSpans } from './tracing/otlp-spans.ts';

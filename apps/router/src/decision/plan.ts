@@ -58,11 +58,13 @@ const ALWAYS_ROOM: Room = { kvCapacityTokens: 0, usedKvTokens: 0, growthTokens: 
  * only when no other is up; the one that it is held for keeps it unless another is better.
  */
 export function planRequest(router: Router, turn: Turn): PlanResult {
-  const { pool, request, prompt, level } = turn;
+  const { pool, request, prompt, level, trace } = turn;
+  trace.resume();
   const nowMs = router.now();
   const { columns } = pool.table;
   pool.table.ageSignals(nowMs);
   query.promptTokens = router.prefix.fillCachedTokens(pool, prompt, nowMs);
+  trace.matched(query.promptTokens, columns.cachedTokens, columns.size);
   query.expectedOutputTokens = expectedOutputTokens(
     request,
     pool.learned.outputTokens(requestClass(request, query.promptTokens)),
@@ -77,8 +79,9 @@ export function planRequest(router: Router, turn: Turn): PlanResult {
   try {
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
     const choice = chooseUntried(router, pool, turn.tried);
-    if (choice.kind === 'no-worker') return choice;
-    return planOf(router, turn, stayedFor(turn, choice.row), nowMs);
+    const planned = choice.kind === 'no-worker' ? choice : planOf(router, turn, stayedFor(turn, choice.row), nowMs);
+    trace.decided(router.decisions, planned);
+    return planned;
   } finally {
     pool.flow.putBackOvertaken();
   }

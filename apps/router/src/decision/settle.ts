@@ -1,4 +1,5 @@
 import { routeOutcome } from '@sluice/contracts';
+import type { PayloadOf } from '@sluice/contracts';
 import type { PrefillBeside } from '@sluice/model';
 import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
 import type { Pool } from '../fleet/pool.ts';
@@ -12,6 +13,7 @@ import type { InferenceRequest } from '../request/parse-request.ts';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Due, Turn } from '../flow/turn.ts';
 import type { Router } from '../router.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { Plan } from './plan.ts';
 import { missOf } from './ttft-forecast.ts';
 import type { TtftMiss } from './ttft-forecast.ts';
@@ -32,6 +34,7 @@ export interface Attempt {
   readonly arrivedAtMs: number;
   readonly dispatchedAtMs: number;
   readonly endedAtMs: number;
+  readonly trace: RequestTrace;
 }
 
 /** How an attempt ended, for labels and records. An engine's 4xx is its answer to the request, not a fault of its own. */
@@ -45,6 +48,7 @@ export function resultOf(outcome: ForwardOutcome, tap: Forwarding['tap']): Resul
 /** Turns what an attempt showed into knowledge: health, learned means, metrics, the decision's record, the predictor's sample. */
 export function settle(router: Router, attempt: Attempt): Result {
   const { plan, pool, request, tap, outcome, arrivedAtMs, dispatchedAtMs, endedAtMs } = attempt;
+  const span = attempt.trace.begin('settle');
   const { usage } = tap;
   const result = resultOf(outcome, tap);
   const outputTokens = usage?.completionTokens ?? tap.contentEvents;
@@ -78,7 +82,7 @@ export function settle(router: Router, attempt: Attempt): Result {
     heldMs: Math.max(0, sentAtMs - plan.forecast.atMs),
     ...miss,
   });
-  router.bus.publish(routeOutcome, {
+  const sample: PayloadOf<typeof routeOutcome> = {
     decisionId: plan.decisionId,
     pool: pool.id,
     variant: plan.worker.spec.variant,
@@ -98,7 +102,9 @@ export function settle(router: Router, attempt: Attempt): Result {
     load: plan.load,
     // when an answer that is not streamed had its first token is a guess, and so is what came before it
     ...(attempt.beside !== null && request.streamed && { beside: attempt.beside }),
-  });
+  };
+  router.bus.publish(routeOutcome, sample, span.context);
+  span.end();
   return result;
 }
 

@@ -7,6 +7,7 @@ import type { Plan, PlanResult } from '../decision/plan.ts';
 import type { Pool } from '../fleet/pool.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { FlowGate } from './flow-gate.ts';
 import type { ServiceLevel } from './service-level.ts';
 
@@ -27,6 +28,7 @@ export interface Waiting {
   /** Workers that have failed it, with their decisions. */
   readonly tried: ReadonlyMap<WorkerId, string>;
   readonly client: ServerResponse;
+  readonly trace: RequestTrace;
 }
 
 /**
@@ -40,6 +42,7 @@ export class Turn implements Waiting {
   readonly level: ServiceLevel;
   readonly tried: ReadonlyMap<WorkerId, string>;
   readonly client: ServerResponse;
+  readonly trace: RequestTrace;
   readonly ticket: Ticket<Turn>;
   /** The latest pick; null before the first. */
   plan: Plan | null = null;
@@ -58,6 +61,7 @@ export class Turn implements Waiting {
     this.level = waiting.level;
     this.tried = waiting.tried;
     this.client = waiting.client;
+    this.trace = waiting.trace;
     this.ticket = ticketOf(this);
   }
 

@@ -6,6 +6,7 @@ import type { Api } from '../request/parse-request.ts';
 import { routeRequest } from '../route-request.ts';
 import type { Ended } from '../route-request.ts';
 import { UNKNOWN_MODEL } from '../metrics.ts';
+import { beginTrace } from '../tracing/request-trace.ts';
 import type { Router } from '../router.ts';
 import { findModel, listModels } from './models.ts';
 import { internalError, methodNotAllowed, notFound, sendProblem, tooManyRequests, unavailable } from './problem.ts';
@@ -91,7 +92,7 @@ export class DataPlane {
   }
 
   async #inference(api: Api, request: IncomingMessage, client: ServerResponse): Promise<void> {
-    const { config, metrics } = this.#router;
+    const { config } = this.#router;
     if (request.method !== 'POST') {
       sendProblem(client, methodNotAllowed(request.method ?? '', 'POST'));
       return;
@@ -100,21 +101,24 @@ export class DataPlane {
     if (this.inFlight >= config.maxInFlight)
       return this.#refuse(api, client, tooManyRequests('Too many requests are in flight'));
     this.inFlight++;
+    const trace = beginTrace(this.#router.tracing, api, request.headers);
+    let ended: Ended = { model: null, code: 500, result: 'router-error' };
     let held = 0;
     try {
       const read = await readBody(request, config.maxBodyBytes, this.#budget);
-      if (read.kind === 'aborted') return this.#count(api, { model: null, code: 499, result: 'client-abort' });
-      if (read.kind === 'problem') {
+      if (read.kind === 'aborted') ended = { model: null, code: 499, result: 'client-abort' };
+      else if (read.kind === 'problem') {
         sendProblem(client, read.problem);
         const result = read.problem.status === 429 ? 'overload' : 'rejected';
-        return this.#count(api, { model: null, code: read.problem.status, result });
+        ended = { model: null, code: read.problem.status, result };
+      } else {
+        held = read.body.length;
+        trace.received(held);
+        ended = await routeRequest(this.#router, { api, headers: request.headers, body: read.body, client, trace });
       }
-      held = read.body.length;
-      this.#count(api, await routeRequest(this.#router, { api, headers: request.headers, body: read.body, client }));
-    } catch (error) {
-      metrics.count(api, UNKNOWN_MODEL, 500, 'router-error');
-      throw error;
     } finally {
+      this.#count(api, ended);
+      trace.end(ended.model, ended.code, ended.result);
       this.#budget.heldBytes -= held;
       if (--this.inFlight === 0) this.#idle?.();
     }

@@ -16,10 +16,19 @@ const DESTINATION: ReadonlySet<string> = new Set([
   'x-kv-transfer-params',
 ]);
 
+/** Of a trace that goes on here: engines are told where it does. */
+const TRACE: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
 const isDestination = (name: string): boolean => DESTINATION.has(name) || name.startsWith('x-sluice-');
 
-/** The client's headers as an engine may see them, as a flat list name, value, ... */
-export const forwardableHeaders = (headers: IncomingHttpHeaders): string[] => requestHeaders(headers, isDestination);
+const isOurs = (name: string): boolean => TRACE.has(name) || isDestination(name);
+
+/**
+ * The client's headers as an engine may see them, as a flat list name, value, ...
+ * @param traced without those of its trace, because a span of ours stands between the two
+ */
+export const forwardableHeaders = (headers: IncomingHttpHeaders, traced: boolean): string[] =>
+  requestHeaders(headers, traced ? isOurs : isDestination);
 
 /** The session that a client names in a header, or null. */
 export function sessionOf(headers: IncomingHttpHeaders): string | null {

@@ -42,14 +42,14 @@ const STATUS_NAMES = ['unset', 'ok', 'error'] as const;
 /** Tracing by OpenTelemetry's SDK. The one file that loads it. */
 export class OtelTracing implements Tracing {
   readonly isOn = true;
-  readonly kept: SpanRing<ReadableSpan>;
+  readonly kept: SpanRing<ReadableSpan | TraceSpan>;
   readonly counters: ExportCounters = { exported: 0, failed: 0 };
   readonly #roots: Tracer;
   readonly #followers: Tracer;
   readonly #providers: readonly TracerProvider[];
 
   constructor(service: string, config: TracingConfig, logger: Logger) {
-    this.kept = new SpanRing(config.keptSpans, (span) => span.spanContext().traceId, viewOf);
+    this.kept = new SpanRing(config.keptSpans, traceIdOf, (span) => ('resource' in span ? viewOf(span) : span));
     const resource = resourceFromAttributes({ ...config.resource, 'service.name': service });
     const spanProcessors: SpanProcessor[] = [keeper(this.kept)];
     if (config.endpoint !== null) {
@@ -82,6 +82,10 @@ export class OtelTracing implements Tracing {
     if (remote === null || remote.traceFlags === 0) return NO_SPAN;
     const base = trace.setSpanContext(ROOT_CONTEXT, remote);
     return new RecordedSpan(this.#followers, this.#followers.startSpan(name, startOptions(options), base));
+  }
+
+  receive(spans: readonly TraceSpan[]): void {
+    for (const span of spans) this.kept.add(span);
   }
 
   async close(): Promise<void> {
@@ -185,12 +189,15 @@ function contextOfSpan({ traceId, spanId, traceFlags, traceState }: SpanContext)
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-const keeper = (ring: SpanRing<ReadableSpan>): SpanProcessor => ({
+const keeper = (ring: SpanRing<ReadableSpan | TraceSpan>): SpanProcessor => ({
   onStart: () => undefined,
   onEnd: (span) => ring.add(span),
   forceFlush: nothing,
   shutdown: nothing,
 });
+
+const traceIdOf = (span: ReadableSpan | TraceSpan): string =>
+  'resource' in span ? span.spanContext().traceId : span.traceId;
 
 const millis = ([seconds, nanos]: HrTime): number => seconds * 1e3 + nanos / 1e6;
 

@@ -53,6 +53,8 @@ export interface Tracing {
   start(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
   /** Goes on with a trace that is sampled already. Without a context, as messages of other requests come: nothing. */
   follow(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
+  /** Keeps finished spans of others, such as engines, beside its own. */
+  receive(spans: readonly TraceSpan[]): void;
   /** Sends what was not sent yet, for a bounded time. */
   close(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export const NO_TRACING: Tracing = {
   counters: { exported: 0, failed: 0 },
   start: () => NO_SPAN,
   follow: () => NO_SPAN,
+  receive: () => undefined,
   close: () => Promise.resolve(),
 };
 
