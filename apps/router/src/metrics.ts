@@ -37,6 +37,9 @@ export function createRouterMetrics(metrics: Metrics) {
     help: 'Requests of the data plane by served model, HTTP status, how they ended and route',
     labels: ['model', 'code', 'result', 'route'],
   });
+  for (const route of Object.values(API_PATHS)) {
+    requests.inc({ model: UNKNOWN_MODEL, code: '500', result: 'router-error', route }, 0);
+  }
   const ttft = metrics.histogram({
     name: 'router_ttft_seconds',
     help: 'Arrival to first content of completed streams, time in the queue included',

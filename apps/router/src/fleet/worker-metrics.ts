@@ -29,7 +29,6 @@ export const createWorkerTotals = (): WorkerTotals => ({
 });
 
 const LEVELS: readonly (readonly [name: string, help: string, of: (columns: FleetColumns, row: number) => number])[] = [
-  ['up', '1 while requests may be sent to the worker', ({ up }, row) => up[row]!],
   ['in_flight_requests', 'Requests sent and not ended, those of siblings too', (c, row) => c.inflightRequests[row]!],
   [
     'queued_prefill_tokens',
@@ -81,6 +80,14 @@ export function registerWorkerMetrics(metrics: Metrics, pools: () => Iterable<Po
       },
     });
   }
+  metrics.gauge({
+    name: 'router_worker_up',
+    help: '1 while its engine is up, as far as the router knows',
+    labels,
+    readEach: (set) => {
+      for (const [worker, series] of each()) set(series, worker.engine.health.state === 'up' ? 1 : 0);
+    },
+  });
   metrics.gauge({
     name: 'router_worker_signal_age_seconds',
     help: 'Age of what the engine last said of itself; absent until it has',
