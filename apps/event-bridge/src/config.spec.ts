@@ -7,6 +7,7 @@ describe('parseEventBridgeConfig', () => {
       ok: true,
       config: {
         host: '127.0.0.1',
+        tokens: { token: null, tokenFile: null, readToken: null },
         adminPort: 8084,
         fleet: 'fleet.yaml',
         natsServers: ['nats://127.0.0.1:4222'],

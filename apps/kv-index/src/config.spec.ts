@@ -10,6 +10,7 @@ describe('parseKvIndexConfig', () => {
         redisUrl: 'redis://127.0.0.1:6379',
         fleet: 'fleet.yaml',
         host: '127.0.0.1',
+        tokens: { token: null, tokenFile: null, readToken: null },
         adminPort: 8083,
         logLevel: 'info',
         maxNodes: 4_194_304,

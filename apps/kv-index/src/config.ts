@@ -1,5 +1,5 @@
-import { commonFields, integerField, parseConfig, portField } from '@sluice/nest-kit';
-import type { Environment, ParsedConfig } from '@sluice/nest-kit';
+import { adminTokensOf, commonFields, integerField, parseConfig, portField, setting } from '@sluice/nest-kit';
+import type { AdminTokenSettings, Environment, ParsedConfig, SettingTexts } from '@sluice/nest-kit';
 import { z } from 'zod';
 
 export interface KvIndexConfig {
@@ -9,6 +9,7 @@ export interface KvIndexConfig {
   readonly fleet: string;
   readonly host: string;
   readonly adminPort: number;
+  readonly tokens: AdminTokenSettings;
   readonly logLevel: z.output<(typeof commonFields)['SLUICE_LOG_LEVEL']>;
   /** Most nodes of the index; about 70 bytes each. */
   readonly maxNodes: number;
@@ -18,17 +19,27 @@ export interface KvIndexConfig {
   readonly storeWaitMs: number;
 }
 
-const schema = z.object({
+/** Every setting of the kv-index. */
+export const kvIndexSettings = z.object({
   ...commonFields,
-  KV_INDEX_ADMIN_PORT: portField().default(8083),
-  KV_INDEX_MAX_NODES: integerField(1000, 100_000_000).default(4_194_304),
-  KV_INDEX_WRITE_DELAY_MS: integerField(1, 60_000).default(200),
-  KV_INDEX_STORE_WAIT_MS: integerField(0, 600_000).default(5000),
+  KV_INDEX_ADMIN_PORT: setting(portField().default(8083), 'Port of the admin API'),
+  KV_INDEX_MAX_NODES: setting(
+    integerField(1000, 100_000_000).default(4_194_304),
+    'Most nodes of the index; about 70 bytes each',
+  ),
+  KV_INDEX_WRITE_DELAY_MS: setting(
+    integerField(1, 60_000).default(200),
+    'Longest time that a change waits before it is written to the store',
+  ),
+  KV_INDEX_STORE_WAIT_MS: setting(
+    integerField(0, 600_000).default(5000),
+    'How long the start waits for the store before it goes on without the durable copy',
+  ),
 });
 
-/** Configuration of the kv-index from the environment, or every error at once. */
-export function parseKvIndexConfig(env: Environment): ParsedConfig<KvIndexConfig> {
-  const parsed = parseConfig(schema, 'KV_INDEX_', env);
+/** Configuration of the kv-index from the environment and the file of settings, or every error at once. */
+export function parseKvIndexConfig(env: Environment, file: SettingTexts = {}): ParsedConfig<KvIndexConfig> {
+  const parsed = parseConfig(kvIndexSettings, 'KV_INDEX_', env, file);
   if (!parsed.ok) return parsed;
   const { config } = parsed;
   return {
@@ -39,6 +50,7 @@ export function parseKvIndexConfig(env: Environment): ParsedConfig<KvIndexConfig
       fleet: config.SLUICE_FLEET,
       host: config.SLUICE_HOST,
       adminPort: config.KV_INDEX_ADMIN_PORT,
+      tokens: adminTokensOf(config),
       logLevel: config.SLUICE_LOG_LEVEL,
       maxNodes: config.KV_INDEX_MAX_NODES,
       writeDelayMs: config.KV_INDEX_WRITE_DELAY_MS,

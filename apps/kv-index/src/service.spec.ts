@@ -69,6 +69,7 @@ describe('kv-index service', () => {
       fleet: join(folder, 'fleet.yaml'),
       host: '127.0.0.1',
       adminPort: 0,
+      tokens: { token: null, tokenFile: null, readToken: null },
       logLevel: 'silent' as const,
       maxNodes: 10_000,
       writeDelayMs: 20,

@@ -14,6 +14,7 @@ describe('parseLatencyPredictorConfig', () => {
         natsServers: ['nats://127.0.0.1:4222'],
         redisUrl: 'redis://127.0.0.1:6379',
         host: '127.0.0.1',
+        tokens: { token: null, tokenFile: null, readToken: null },
         adminPort: 8085,
         logLevel: 'info',
         priors: new Map(),

@@ -1,7 +1,7 @@
 import { PRIORS, PROFILE_IDS } from '@sluice/latency-model';
 import type { ProfileId } from '@sluice/latency-model';
-import { commonFields, integerField, parseConfig, portField } from '@sluice/nest-kit';
-import type { Environment, ParsedConfig } from '@sluice/nest-kit';
+import { adminTokensOf, commonFields, integerField, parseConfig, portField, setting } from '@sluice/nest-kit';
+import type { AdminTokenSettings, Environment, ParsedConfig, SettingTexts } from '@sluice/nest-kit';
 import { z } from 'zod';
 
 export interface LatencyPredictorConfig {
@@ -9,6 +9,7 @@ export interface LatencyPredictorConfig {
   readonly redisUrl: string;
   readonly host: string;
   readonly adminPort: number;
+  readonly tokens: AdminTokenSettings;
   readonly logLevel: z.output<(typeof commonFields)['SLUICE_LOG_LEVEL']>;
   /** Profile whose constants a variant starts from, by `variant` or `pool/variant`; others start from `default`. */
   readonly priors: ReadonlyMap<string, ProfileId>;
@@ -19,34 +20,48 @@ export interface LatencyPredictorConfig {
 const isProfile = (text: unknown): text is ProfileId => typeof text === 'string' && Object.hasOwn(PRIORS, text);
 
 /** `{"variant": "profile"}` or `variant=profile,variant=profile`. */
-const priorsField = z.string().transform((text, context): ReadonlyMap<string, ProfileId> => {
-  const fail = (message: string): typeof z.NEVER => {
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  };
-  const entries = text.trim().startsWith('{') ? jsonEntries(text) : listEntries(text);
-  if (entries === null) return fail('must be variant=profile,... or a JSON object of profiles by variant');
-  const unknown = entries.filter(([variant, profile]) => variant === '' || !isProfile(profile));
-  if (unknown.length > 0) {
-    const shown = unknown.map(([variant, profile]) => `${variant}=${String(profile)}`).join(', ');
-    return fail(`has no such profile: ${shown}; profiles are ${PROFILE_IDS.join(', ')}`);
-  }
-  return new Map(entries as [string, ProfileId][]);
+const priorsField = z
+  .string()
+  .transform((text, context): ReadonlyMap<string, ProfileId> => {
+    const fail = (message: string): typeof z.NEVER => {
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const entries = text.trim().startsWith('{') ? jsonEntries(text) : listEntries(text);
+    if (entries === null) return fail('must be variant=profile,... or a JSON object of profiles by variant');
+    const unknown = entries.filter(([variant, profile]) => variant === '' || !isProfile(profile));
+    if (unknown.length > 0) {
+      const shown = unknown.map(([variant, profile]) => `${variant}=${String(profile)}`).join(', ');
+      return fail(`has no such profile: ${shown}; profiles are ${PROFILE_IDS.join(', ')}`);
+    }
+    return new Map(entries as [string, ProfileId][]);
+  })
+  .meta({
+    allowed: `variant=profile pairs separated by commas, or a JSON object; profiles are ${PROFILE_IDS.join(', ')}`,
+  });
+
+const { SLUICE_FLEET: _needsNoFleet, ...fields } = commonFields;
+
+/** Every setting of the latency-predictor. */
+export const latencyPredictorSettings = z.object({
+  ...fields,
+  LATENCY_PREDICTOR_ADMIN_PORT: setting(portField().default(8085), 'Port of the admin API'),
+  LATENCY_PREDICTOR_PRIORS: setting(
+    priorsField.default(new Map()),
+    'Profile whose constants a variant starts from, by `variant` or `pool/variant`; others start from `default`',
+  ),
+  LATENCY_PREDICTOR_CHUNK_TOKENS: setting(
+    integerField(16, 1_000_000).default(8192),
+    'Token budget of an engine step (`max_num_batched_tokens` of vLLM)',
+  ),
 });
 
-const schema = z.object({
-  SLUICE_NATS_URL: commonFields.SLUICE_NATS_URL,
-  SLUICE_REDIS_URL: commonFields.SLUICE_REDIS_URL,
-  SLUICE_HOST: commonFields.SLUICE_HOST,
-  SLUICE_LOG_LEVEL: commonFields.SLUICE_LOG_LEVEL,
-  LATENCY_PREDICTOR_ADMIN_PORT: portField().default(8085),
-  LATENCY_PREDICTOR_PRIORS: priorsField.default(new Map()),
-  LATENCY_PREDICTOR_CHUNK_TOKENS: integerField(16, 1_000_000).default(8192),
-});
-
-/** Configuration of the latency-predictor from the environment, or every error at once. */
-export function parseLatencyPredictorConfig(env: Environment): ParsedConfig<LatencyPredictorConfig> {
-  const parsed = parseConfig(schema, 'LATENCY_PREDICTOR_', env);
+/** Configuration of the latency-predictor from the environment and the file of settings, or every error at once. */
+export function parseLatencyPredictorConfig(
+  env: Environment,
+  file: SettingTexts = {},
+): ParsedConfig<LatencyPredictorConfig> {
+  const parsed = parseConfig(latencyPredictorSettings, 'LATENCY_PREDICTOR_', env, file);
   if (!parsed.ok) return parsed;
   const { config } = parsed;
   return {
@@ -56,6 +71,7 @@ export function parseLatencyPredictorConfig(env: Environment): ParsedConfig<Late
       redisUrl: config.SLUICE_REDIS_URL,
       host: config.SLUICE_HOST,
       adminPort: config.LATENCY_PREDICTOR_ADMIN_PORT,
+      tokens: adminTokensOf(config),
       logLevel: config.SLUICE_LOG_LEVEL,
       priors: config.LATENCY_PREDICTOR_PRIORS,
       chunkTokens: config.LATENCY_PREDICTOR_CHUNK_TOKENS,

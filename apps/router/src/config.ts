@@ -2,17 +2,21 @@ import { z } from 'zod';
 import { PROFILE_IDS } from '@sluice/latency-model';
 import type { ProfileId } from '@sluice/latency-model';
 import {
+  adminTokensOf,
   choiceField,
   choicesField,
   commonFields,
   integerField,
+  liveSetting,
   numberField,
   parseConfig,
   portField,
+  setting,
 } from '@sluice/nest-kit';
-import type { Environment, ParsedConfig } from '@sluice/nest-kit';
+import type { AdminTokenSettings, Environment, ParsedConfig, SettingTexts } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
-import type { PolicyId } from '@sluice/routing';
+import type { PolicyId, PolicyOptions } from '@sluice/routing';
+import { policyOptionsField } from './decision/policy-options.ts';
 import { flowConfigOf, flowFields } from './flow/flow-config.ts';
 import type { FlowConfig } from './flow/flow-config.ts';
 
@@ -22,12 +26,15 @@ export interface RouterConfig {
   /** Data plane; 0 takes a free port. */
   readonly port: number;
   readonly adminPort: number;
+  readonly tokens: AdminTokenSettings;
   /** Path of the fleet file. */
   readonly fleet: string;
   readonly natsServers: readonly string[];
   readonly redisUrl: string;
   readonly logLevel: z.output<typeof commonFields.SLUICE_LOG_LEVEL>;
   readonly policy: PolicyId;
+  /** Prices and weights that are other than their defaults, of any policy. */
+  readonly policyOptions: PolicyOptions;
   /** Policies that are asked about live decisions and never obeyed. */
   readonly shadowPolicies: readonly PolicyId[];
   /** Share of the decisions that they are asked about, 0 to 1. */
@@ -69,37 +76,69 @@ export interface RouterConfig {
 
 const milliseconds = (fallback: number) => integerField(1, 86_400_000).default(fallback);
 
-const schema = z.object({
+/** Every setting of the router. */
+export const routerSettings = z.object({
   ...commonFields,
-  ROUTER_PORT: portField().default(8080),
-  ROUTER_ADMIN_PORT: portField().default(8082),
-  ROUTER_POLICY: choiceField(POLICY_IDS).default('expected-latency'),
-  ROUTER_SHADOW_POLICIES: choicesField(POLICY_IDS).default([]),
-  ROUTER_SHADOW_SAMPLE: numberField(0, 1).default(0.1),
-  ROUTER_SEED: integerField(0, 2 ** 32 - 1).optional(),
-  ROUTER_PROFILE: choiceField(PROFILE_IDS).default('default'),
-  ROUTER_LATENCY: choiceField(['learned', 'profile']).default('learned'),
-  ROUTER_MAX_BODY_BYTES: integerField(1024, 1 << 30).default(8 * 1024 * 1024),
-  ROUTER_MAX_HELD_BODY_BYTES: integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
-  ROUTER_MAX_IN_FLIGHT: integerField(1, 1_000_000).default(2048),
-  ROUTER_RETRIES: integerField(0, 10).default(2),
-  ROUTER_SCRAPE_MS: integerField(20, 60_000).default(500),
-  ROUTER_SCRAPE_TIMEOUT_MS: integerField(20, 60_000).default(700),
-  ROUTER_CONNECTIONS: integerField(1, 100_000).default(1024),
-  ROUTER_CONNECT_TIMEOUT_MS: milliseconds(1000),
-  ROUTER_HEADERS_TIMEOUT_MS: milliseconds(600_000),
-  ROUTER_SILENCE_TIMEOUT_MS: milliseconds(300_000),
-  ROUTER_DOWN_SILENCE_MS: milliseconds(3000),
-  ROUTER_CLIENT_STALL_MS: milliseconds(120_000),
-  ROUTER_DECISIONS: integerField(1, 100_000).default(1000),
-  ROUTER_INDEX_NODES: integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
-  ROUTER_DRAIN_MS: milliseconds(30_000),
+  ROUTER_PORT: setting(portField().default(8080), 'Port of the data plane'),
+  ROUTER_ADMIN_PORT: setting(portField().default(8082), 'Port of the admin API'),
+  ROUTER_POLICY: liveSetting(choiceField(POLICY_IDS).default('expected-latency'), 'Routing policy'),
+  ROUTER_POLICY_OPTIONS: liveSetting(
+    policyOptionsField().default({}),
+    'Prices and weights of policies, as `expectedLatency.duplicatePrice=2`; those not named are as benchmarked',
+  ),
+  ROUTER_SHADOW_POLICIES: liveSetting(
+    choicesField(POLICY_IDS).default([]),
+    'Policies that are asked about live decisions and never obeyed',
+  ),
+  ROUTER_SHADOW_SAMPLE: liveSetting(numberField(0, 1).default(0.1), 'Share of the decisions that they are asked about'),
+  ROUTER_SEED: setting(
+    integerField(0, 2 ** 32 - 1).optional(),
+    "Of the policy's randomness: equal seeds and equal situations give equal decisions",
+  ),
+  ROUTER_PROFILE: setting(
+    choiceField(PROFILE_IDS).default('default'),
+    'Latency parameters of variants that nothing has been learned about',
+  ),
+  ROUTER_LATENCY: setting(
+    choiceField(['learned', 'profile']).default('learned'),
+    'Whether what the latency-predictor learns comes into force, or the profile stays',
+  ),
+  ROUTER_MAX_BODY_BYTES: liveSetting(integerField(1024, 1 << 30).default(8 * 1024 * 1024), 'Largest request body'),
+  ROUTER_MAX_HELD_BODY_BYTES: setting(
+    integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
+    'Bodies held at one time, over all requests',
+  ),
+  ROUTER_MAX_IN_FLIGHT: liveSetting(
+    integerField(1, 1_000_000).default(2048),
+    'Requests handled at one time; more are answered 429',
+  ),
+  ROUTER_RETRIES: liveSetting(
+    integerField(0, 10).default(2),
+    'Further attempts on other workers while nothing was sent to the client',
+  ),
+  ROUTER_SCRAPE_MS: liveSetting(integerField(20, 60_000).default(500), 'Between two looks at an engine'),
+  ROUTER_SCRAPE_TIMEOUT_MS: liveSetting(integerField(20, 60_000).default(700), 'How long a look may take'),
+  ROUTER_CONNECTIONS: setting(
+    integerField(1, 100_000).default(1024),
+    'Connections per engine; a request in flight holds one',
+  ),
+  ROUTER_CONNECT_TIMEOUT_MS: setting(milliseconds(1000), 'How long connecting to an engine may take'),
+  ROUTER_HEADERS_TIMEOUT_MS: setting(milliseconds(600_000), 'How long an engine may take to begin its answer'),
+  ROUTER_SILENCE_TIMEOUT_MS: setting(milliseconds(300_000), 'Longest silence between two pieces of an answer'),
+  ROUTER_DOWN_SILENCE_MS: liveSetting(milliseconds(3000), 'The same once the engine refuses connections'),
+  ROUTER_CLIENT_STALL_MS: liveSetting(milliseconds(120_000), 'Longest time that a client may accept no byte'),
+  ROUTER_DECISIONS: setting(integerField(1, 100_000).default(1000), 'Decisions kept for the admin API'),
+  ROUTER_INDEX_NODES: setting(
+    integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
+    'Most nodes of the embedded index replica',
+  ),
+  ROUTER_DRAIN_MS: liveSetting(milliseconds(30_000), 'On SIGTERM, how long streams may take to finish'),
   ...flowFields,
 });
 
-/** Configuration of the router from the environment, or every error at once. */
-export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> {
-  const parsed = parseConfig(schema, 'ROUTER_', env);
+/** Configuration of the router from the environment and the file of settings, or every error at once. */
+export function parseRouterConfig(env: Environment, file: SettingTexts = {}): ParsedConfig<RouterConfig> {
+  const parsed = parseConfig(routerSettings, 'ROUTER_', env, file);
   if (!parsed.ok) return parsed;
   const { config: c } = parsed;
   return {
@@ -108,11 +147,13 @@ export function parseRouterConfig(env: Environment): ParsedConfig<RouterConfig> 
       host: c.SLUICE_HOST,
       port: c.ROUTER_PORT,
       adminPort: c.ROUTER_ADMIN_PORT,
+      tokens: adminTokensOf(c),
       fleet: c.SLUICE_FLEET,
       natsServers: c.SLUICE_NATS_URL,
       redisUrl: c.SLUICE_REDIS_URL,
       logLevel: c.SLUICE_LOG_LEVEL,
       policy: c.ROUTER_POLICY,
+      policyOptions: c.ROUTER_POLICY_OPTIONS,
       shadowPolicies: c.ROUTER_SHADOW_POLICIES,
       shadowSample: c.ROUTER_SHADOW_SAMPLE,
       seed: c.ROUTER_SEED ?? null,

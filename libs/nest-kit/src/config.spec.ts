@@ -97,7 +97,7 @@ describe('parseConfig', () => {
       "ROUTER_ORIGIN: 'ftp://x' must be a URL like http://host:port or https://host:port",
       "ROUTER_POLICY: 'fastest' must be one of round-robin, expected-latency",
       "ROUTER_PORT: '80a' must be a port from 0 to 65535",
-      'ROUTER_PROT: is unknown; known are ROUTER_PORT, ROUTER_POLICY, ROUTER_SHARE, ROUTER_TRACE, ROUTER_TAGS, ROUTER_COLOURS, ROUTER_RETRIES, ROUTER_ORIGIN',
+      'ROUTER_PROT: is unknown; did you mean ROUTER_PORT?',
       "ROUTER_RETRIES: '11' must be a whole number from 0 to 10",
       "ROUTER_SHARE: 'NaN' must be a number from 0 to 1",
       "ROUTER_TRACE: 'yes' must be true or false",
@@ -105,6 +105,29 @@ describe('parseConfig', () => {
       "SLUICE_LOG_LEVEL: 'loud' must be one of trace, debug, info, warn, error, fatal, silent",
       "SLUICE_NATS_URL: 'http://x' must be nats://host:port or tls://host:port, several separated by commas",
     ]);
+  });
+
+  it('takes a setting from the file before the environment, and names of the file that nobody has are errors', () => {
+    const file = { ROUTER_PORT: '1', KV_INDEX_MAX_NODES: '5', SLUICE_REDIS_URL: 'redis://r' };
+    expect(parseConfig(schema, 'ROUTER_', { SLUICE_FLEET: 'f', ROUTER_PORT: '2' }, file)).toMatchObject({
+      ok: true,
+      config: { ROUTER_PORT: 1, SLUICE_REDIS_URL: 'redis://r' },
+    });
+    const wrong = { ROUTER_PROT: '1', ROTER_PORT: '1', port: '1', SLUICE_CONFIG: 'x' };
+    expect(parseConfig(schema, 'ROUTER_', { SLUICE_FLEET: 'f' }, wrong)).toEqual({
+      ok: false,
+      errors: [
+        'ROUTER_PROT: is unknown; did you mean ROUTER_PORT?',
+        'ROTER_PORT: is unknown; did you mean ROUTER_PORT?',
+        expect.stringMatching(/^port: is unknown; known are SLUICE_NATS_URL, /),
+        'SLUICE_CONFIG: belongs in the environment, not in the file',
+      ],
+    });
+  });
+
+  it('does not repeat a token', () => {
+    const errors = errorsOf({ SLUICE_FLEET: 'f', SLUICE_ADMIN_TOKEN: 'too short' });
+    expect(errors).toEqual(["SLUICE_ADMIN_TOKEN: '***' must be at least 16 printable characters without blanks"]);
   });
 
   it('says which choices there are', () => {

@@ -1,115 +1,98 @@
+import type { SettingTexts } from '@sluice/discovery';
 import { z } from 'zod';
+import { didYouMean } from './did-you-mean.ts';
+import { choiceField, natsServersField, secretField, textField, urlField } from './fields.ts';
+import { liveSetting, setting } from './setting.ts';
 
 export type ParsedConfig<C> =
   { readonly ok: true; readonly config: C } | { readonly ok: false; readonly errors: string[] };
 /** Environment variables as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const wholeNumber = (min: number, max: number, allowed: string) =>
-  z
-    .string()
-    .refine((text) => /^-?\d+$/.test(text) && Number(text) >= min && Number(text) <= max, `must be ${allowed}`)
-    .transform(Number);
-
-/** A whole number from `min` to `max`. */
-export const integerField = (min: number, max: number): z.ZodType<number, string> =>
-  wholeNumber(min, max, `a whole number from ${min} to ${max}`);
-
-/** A TCP port; 0 takes a free one. */
-export const portField = (): z.ZodType<number, string> => wholeNumber(0, 65535, 'a port from 0 to 65535');
-
-/** A decimal number from `min` to `max`. */
-export const numberField = (min: number, max: number): z.ZodType<number, string> =>
-  z
-    .string()
-    .refine((text) => Number(text) >= min && Number(text) <= max, `must be a number from ${min} to ${max}`)
-    .transform(Number);
-
-/** `true` or `false`. */
-export const booleanField = (): z.ZodType<boolean, string> =>
-  z
-    .string()
-    .refine((text) => text === 'true' || text === 'false', 'must be true or false')
-    .transform((text) => text === 'true');
-
-/** One of `values`. */
-export const choiceField = <const T extends string>(values: readonly T[]): z.ZodType<T, string> =>
-  z
-    .string()
-    .refine((text) => (values as readonly string[]).includes(text), `must be one of ${values.join(', ')}`)
-    .transform((text) => text as T);
-
-/** Comma-separated, each one of `values` and named once. */
-export const choicesField = <const T extends string>(values: readonly T[]): z.ZodType<T[], string> =>
-  listField()
-    .refine(
-      (items) => items.every((item) => (values as readonly string[]).includes(item)),
-      `must be of ${values.join(', ')}, separated by commas`,
-    )
-    .refine((items) => new Set(items).size === items.length, 'must name each once')
-    .transform((items) => items as T[]);
-
-/** Comma-separated values, blanks around them ignored. */
-export const listField = (): z.ZodType<string[], string> =>
-  z.string().transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
-
-/** A URL with one of `protocols` (without the colon). */
-export const urlField = (...protocols: readonly string[]): z.ZodType<string, string> =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)),
-      `must be a URL like ${protocols.map((protocol) => `${protocol}://host:port`).join(' or ')}`,
-    );
-
-const natsServers = z
-  .string()
-  .transform((text) => text.split(',').map((item) => item.trim()))
-  .refine(
-    (urls) => urls.every((url) => URL.canParse(url) && ['nats:', 'tls:'].includes(new URL(url).protocol)),
-    'must be nats://host:port or tls://host:port, several separated by commas',
-  );
+/** Settings of the admin API's protection; see docs/admin-api.md. */
+export const adminFields = {
+  SLUICE_ADMIN_TOKEN: setting(
+    secretField().optional(),
+    'Bearer token that the admin API asks for on everything that changes state',
+  ),
+  SLUICE_ADMIN_TOKEN_FILE: setting(
+    textField('a path').optional(),
+    'File with that token, read again as it changes; takes the place of SLUICE_ADMIN_TOKEN',
+  ),
+  SLUICE_ADMIN_READ_TOKEN: setting(
+    secretField().optional(),
+    'Bearer token that reads need too; the other token serves as well',
+  ),
+};
 
 /** Variables that every service reads; spread into its own schema. */
 export const commonFields = {
-  SLUICE_NATS_URL: natsServers.default(['nats://127.0.0.1:4222']),
-  SLUICE_REDIS_URL: urlField('redis', 'rediss').default('redis://127.0.0.1:6379'),
-  SLUICE_FLEET: z.string(),
-  SLUICE_HOST: z.string().default('127.0.0.1'),
-  SLUICE_LOG_LEVEL: choiceField(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SLUICE_NATS_URL: setting(natsServersField().default(['nats://127.0.0.1:4222']), 'NATS servers'),
+  SLUICE_REDIS_URL: setting(urlField('redis', 'rediss').default('redis://127.0.0.1:6379'), 'Redis server'),
+  SLUICE_FLEET: setting(textField('a path'), 'Fleet file; followed as it changes'),
+  SLUICE_HOST: setting(textField('a host name or address').default('127.0.0.1'), 'Address that the servers listen on'),
+  SLUICE_LOG_LEVEL: liveSetting(
+    choiceField(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    'Least level that is logged',
+  ),
+  SLUICE_CONFIG: setting(
+    textField('a path').optional(),
+    'File of settings (YAML or JSON), followed as it changes; it goes before the environment',
+  ),
+  ...adminFields,
 };
 
+/** Whose settings one file may hold. */
+const PREFIXES = ['ROUTER_', 'KV_INDEX_', 'EVENT_BRIDGE_', 'LATENCY_PREDICTOR_'];
+
 /**
- * Typed configuration from the environment, or every error at once. The keys of `schema` are the names of the variables.
- * An empty variable counts as absent; a variable that starts with `prefix` and is not in the schema is an error.
+ * Typed configuration from the environment and a file that goes before it, or every error at once. The keys of `schema`
+ * are the names of the settings. An empty variable counts as absent. Unknown names are errors: in the environment those
+ * that start with `prefix`, in the file all but other services'.
  */
 export function parseConfig<S extends z.ZodObject>(
   schema: S,
   prefix: string,
   env: Environment,
+  file: SettingTexts = {},
 ): ParsedConfig<z.output<S>> {
   const known = Object.keys(schema.shape);
-  const given = Object.fromEntries(known.filter((name) => env[name]).map((name) => [name, env[name]]));
-  const errors = Object.keys(env)
-    .filter((name) => name.startsWith(prefix) && !known.includes(name))
-    .map((name) => `${name}: is unknown; known are ${known.filter((k) => k.startsWith(prefix)).join(', ')}`);
+  const given = Object.fromEntries(
+    known.filter((name) => file[name] ?? env[name]).map((name) => [name, file[name] ?? env[name]]),
+  );
+  const errors = [
+    ...Object.keys(env).filter((name) => name.startsWith(prefix)),
+    ...Object.keys(file).filter((name) => !isOthers(name, prefix)),
+  ]
+    .filter((name) => !known.includes(name))
+    .map((name) => unknownSetting(name, known));
+  if (file['SLUICE_CONFIG'] !== undefined) errors.push('SLUICE_CONFIG: belongs in the environment, not in the file');
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const name = String(issue.path[0] ?? 'environment');
-      errors.push(`${name}: ${env[name] ? `'${withoutPassword(env[name])}' ${issue.message}` : 'is missing'}`);
+      errors.push(`${name}: ${given[name] ? `'${shown(name, given[name])}' ${issue.message}` : 'is missing'}`);
     }
   }
   return parsed.success && errors.length === 0 ? { ok: true, config: parsed.data } : { ok: false, errors };
 }
 
-/** Values may be URLs with credentials, and errors are printed. */
-const withoutPassword = (text: string): string => text.replace(/(:\/\/[^:/@\s]*):[^@/\s]*@/g, '$1:***@');
+/** Whether a name in the file may be another service's: by its prefix, or common to services. */
+const isOthers = (name: string, prefix: string): boolean =>
+  name in commonFields || PREFIXES.some((other) => other !== prefix && name.startsWith(other));
+
+/** What is wrong with a name that no setting has. */
+export function unknownSetting(name: string, known: readonly string[]): string {
+  const prefix = PREFIXES.find((each) => name.startsWith(each)) ?? '';
+  const alike = known.filter((each) => each.startsWith(prefix));
+  return `${name}: is unknown; ${didYouMean(name, alike.length > 0 ? alike : known)}`;
+}
+
+/** A value as it may be printed: values may be URLs with credentials, or tokens. */
+const shown = (name: string, text: string): string => (/TOKEN$/.test(name) ? '***' : withoutPasswords(text));
+
+/** Text with the passwords of URLs hidden. */
+export const withoutPasswords = (text: string): string => text.replace(/(:\/\/[^:/@\s]*):[^@/\s]*@/g, '$1:***@');
 
 /** The configuration is wrong: what {@link runMain} prints line by line. */
 export class ConfigError extends Error {

@@ -1,22 +1,25 @@
 export { BusTransport, RespondsTo } from './bus-transport.ts';
+export type { SettingTexts } from '@sluice/discovery';
+export { adminTokensOf } from './admin/admin-tokens.ts';
+export type { AdminTokenSettings } from './admin/admin-tokens.ts';
+export { adminFields, commonFields, ConfigError, configOrThrow, parseConfig } from './config.ts';
+export type { Environment, ParsedConfig } from './config.ts';
 export {
   booleanField,
   choiceField,
   choicesField,
-  commonFields,
-  ConfigError,
-  configOrThrow,
   integerField,
   listField,
   numberField,
-  parseConfig,
   portField,
+  textField,
   urlField,
-} from './config.ts';
-export type { Environment, ParsedConfig } from './config.ts';
+} from './fields.ts';
 export { Operation } from './operation.ts';
-export type { OperationOptions } from './operation.ts';
+export type { Access, OperationOptions } from './operation.ts';
 export { Problem, ProblemFilter, zodBody } from './problem.ts';
+export { describeSettings, liveSetting, setting } from './setting.ts';
+export type { Reload, SettingDescription } from './setting.ts';
 export { runMain } from './run-main.ts';
 export type { ProcessHandle } from './run-main.ts';
 export { runService, runServices } from './run-service.ts';

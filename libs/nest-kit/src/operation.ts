@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Who may call a route: anybody; whoever may read; whoever may change state. */
+export type Access = 'open' | 'read' | 'change';
+
 /** What the OpenAPI document says about one admin route. */
 export interface OperationOptions {
   readonly summary: string;
@@ -11,6 +14,12 @@ export interface OperationOptions {
   readonly reply?: z.ZodType;
   /** Status of a success. Default 200. */
   readonly status?: number;
+  /** Media type of a success that is no JSON. */
+  readonly replyType?: string;
+  /** Default by the method: `read` for GET, else `change`. */
+  readonly access?: Access;
+  /** Request headers beside the token, by name, with what they mean. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const operations = new WeakMap<object, OperationOptions>();

@@ -6,11 +6,22 @@ import type { z } from 'zod';
 /** An answer other than success, in the shape of OpenAI's error objects: `{ error: { message, type, code } }`. */
 export class Problem extends HttpException {
   readonly code: string;
+  /** Each thing that is wrong, where several can be. */
+  readonly errors: readonly string[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, code: string, message: string) {
+  constructor(status: number, code: string, message: string, rest: ProblemRest = {}) {
     super(message, status);
     this.code = code;
+    this.errors = rest.errors;
+    this.headers = rest.headers ?? {};
   }
+}
+
+export interface ProblemRest {
+  readonly errors?: readonly string[];
+  /** Response headers that belong to it. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** `value` as `schema` says. @throws Problem 400 `invalid_request` with every error. */
@@ -32,6 +43,7 @@ const typeOf = (status: number): string => {
 const codeOf = (status: number): string => {
   if (status === 404) return 'not_found';
   if (status === 413) return 'body_too_large';
+  if (status === 415) return 'unsupported_media_type';
   return status < 500 ? 'invalid_request' : 'internal_error';
 };
 
@@ -42,6 +54,8 @@ export function problemOf(error: unknown): {
   type: string;
   code: string;
   bug: boolean;
+  errors: readonly string[] | undefined;
+  headers: Readonly<Record<string, string>>;
 } {
   // Fastify's own errors (malformed JSON, body too large) carry their status as `statusCode`.
   const declared = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown })?.statusCode;
@@ -53,11 +67,14 @@ export function problemOf(error: unknown): {
     type: typeOf(status),
     code: error instanceof Problem ? error.code : codeOf(status),
     bug,
+    errors: error instanceof Problem ? error.errors : undefined,
+    headers: error instanceof Problem ? error.headers : {},
   };
 }
 
 interface Reply {
   status(code: number): Reply;
+  headers(values: Readonly<Record<string, string>>): Reply;
   send(body: unknown): unknown;
 }
 
@@ -71,8 +88,9 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const { status, message, type, code, bug } = problemOf(error);
+    const { status, message, type, code, bug, errors, headers } = problemOf(error);
     if (bug) this.#logger.error({ err: error }, 'request failed');
-    host.switchToHttp().getResponse<Reply>().status(status).send({ error: { message, type, code } });
+    const body = { error: { message, type, code, ...(errors && { errors }) } };
+    host.switchToHttp().getResponse<Reply>().status(status).headers(headers).send(body);
   }
 }

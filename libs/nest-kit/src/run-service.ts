@@ -4,6 +4,10 @@ import { NestFactory, RouterModule } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from '@sluice/telemetry';
+import { AdminGate } from './admin/admin-gate.ts';
+import { AdminGuard } from './admin/admin-guard.ts';
+import { AdminTokens } from './admin/admin-tokens.ts';
+import type { AdminTokenSettings } from './admin/admin-tokens.ts';
 import { busMetrics } from './bus-metrics.ts';
 import { BusTransport } from './bus-transport.ts';
 import { nestLogger } from './nest-logger.ts';
@@ -18,6 +22,8 @@ export interface AdminOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** Default: none, and state may be changed from this machine alone. */
+  readonly tokens?: AdminTokenSettings;
   /** Version shown by the OpenAPI document. Default `0.1.0`. */
   readonly version?: string;
   /** How long {@link RunningService.close} waits for each part to end: the services' work, the server, the bus, the store. Default 10,000. */
@@ -39,6 +45,8 @@ export interface RunServicesOptions extends AdminOptions {
 
 /** Base of a Nest application: a module that only imports others. */
 class RootModule {}
+
+const NO_TOKENS: AdminTokenSettings = { token: null, tokenFile: null, readToken: null };
 
 /** Bodies of admin requests are small. */
 const ADMIN_BODY_BYTES = 1 << 20;
@@ -86,6 +94,7 @@ async function run(
   const { bus, logger, metrics, store } = first.context;
   if (services.some(({ context }) => context.bus !== bus)) throw new RangeError('services of a process share one bus');
 
+  const gate = new AdminGate(new AdminTokens(options.tokens ?? NO_TOKENS), options.host);
   const adapter = new FastifyAdapter({ bodyLimit: ADMIN_BODY_BYTES });
   const app = await NestFactory.create<NestFastifyApplication>({ module: RootModule, imports }, adapter, {
     logger: nestLogger(logger),
@@ -94,11 +103,13 @@ async function run(
   takeProtobuf(adapter);
   let draining = false;
   app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalGuards(new AdminGuard(gate));
   routes(adapter.getInstance() as unknown as HttpServer, {
     app,
     draining: () => draining,
     startedAtMs: Date.now(),
     version: options.version ?? '0.1.0',
+    gate,
   });
   busMetrics(metrics, bus);
   storeMetrics(metrics, store);

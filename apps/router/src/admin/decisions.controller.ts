@@ -41,6 +41,7 @@ export class DecisionsController {
   @HttpCode(200)
   @Operation({
     summary: 'The prompt that a chat or completion request renders to, and what each worker holds of it',
+    access: 'read',
     body: renderBody,
     reply: renderedPromptSchema,
   })

@@ -1,7 +1,8 @@
 import { FLOW_CONTROL_DEFAULTS } from '@sluice/flow-control';
 import type { FlowControlOptions } from '@sluice/flow-control';
-import { booleanField, integerField, numberField } from '@sluice/nest-kit';
+import { booleanField, integerField, liveSetting, numberField, setting } from '@sluice/nest-kit';
 import { z } from 'zod';
+import { numbersByName } from './numbers-by-name.ts';
 
 /** How requests take their turns; see docs/flow-control.md. */
 export interface FlowConfig {
@@ -11,47 +12,79 @@ export interface FlowConfig {
   readonly tenantHeader: string;
   /** Priority of each objective that `x-llm-d-inference-objective` may name. */
   readonly objectives: Readonly<Record<string, number>>;
+  /** Of requests that ask for nothing themselves; null: unconstrained. */
+  readonly defaults: ServiceLevelDefaults;
   readonly limits: FlowControlOptions;
 }
+
+/** Milliseconds; see {@link ServiceLevel}. */
+export interface ServiceLevelDefaults {
+  readonly ttftSloMs: number | null;
+  readonly tpotSloMs: number | null;
+  readonly deadlineMs: number | null;
+}
+
+const sloField = () => integerField(1, 86_400_000).optional();
 
 const wholeNumbers = () =>
   z
     .string()
     .refine((text) => /^\s*-?\d+\s*(,\s*-?\d+\s*)*$/.test(text), 'must be whole numbers separated by commas')
-    .transform((text) => text.split(',').map(Number));
-
-/** `name=number,name=number`; both sides of the last `=`, as names may hold one. */
-const numbersByName = (allowed: string, isAllowed: (value: number) => boolean) =>
-  z
-    .string()
-    .transform((text) => text.split(',').map((pair) => pair.trim()))
-    .refine(
-      (pairs) => pairs.every((pair) => isPair(pair, isAllowed)),
-      `must be name=${allowed} pairs separated by commas`,
-    )
-    .transform((pairs) => Object.fromEntries(pairs.map((pair) => [nameOf(pair), valueOf(pair)])));
-
-const nameOf = (pair: string): string => pair.slice(0, pair.lastIndexOf('=')).trim();
-const valueOf = (pair: string): number => Number(pair.slice(pair.lastIndexOf('=') + 1));
-const isPair = (pair: string, isAllowed: (value: number) => boolean): boolean =>
-  pair.includes('=') && nameOf(pair) !== '' && pair.at(-1) !== '=' && isAllowed(valueOf(pair));
+    .transform((text) => text.split(',').map(Number))
+    .meta({ allowed: 'whole numbers separated by commas' });
 
 /** Variables of the router's environment that are about flow control. */
 export const flowFields = {
-  ROUTER_HOLD: booleanField().default(true),
-  ROUTER_QUEUE_REQUESTS: integerField(0, 1_000_000).default(FLOW_CONTROL_DEFAULTS.maxRequests),
-  ROUTER_QUEUE_BYTES: integerField(0, 2 ** 40).default(FLOW_CONTROL_DEFAULTS.maxBytes),
-  ROUTER_PRIORITY_BANDS: wholeNumbers().default([...FLOW_CONTROL_DEFAULTS.bands]),
-  ROUTER_OBJECTIVES: numbersByName('priority', Number.isInteger).default({}),
-  ROUTER_TENANT_HEADER: z
-    .string()
-    .refine((text) => /^[\w!#$%&'*+.^`|~-]+$/.test(text), 'must be the name of a header')
-    .transform((text) => text.toLowerCase())
-    .default('x-sluice-tenant'),
-  ROUTER_TENANT_WEIGHTS: numbersByName('weight', (value) => value > 0 && value < Infinity).default({}),
-  ROUTER_TENANTS: integerField(1, 100_000).default(FLOW_CONTROL_DEFAULTS.maxTenants),
-  ROUTER_RESERVE_SHARE: numberField(0, 1).default(FLOW_CONTROL_DEFAULTS.reserveShare),
-  ROUTER_BACKLOG_TOKENS: integerField(0, 1 << 30).default(FLOW_CONTROL_DEFAULTS.backlogTokens),
+  ROUTER_HOLD: liveSetting(
+    booleanField().default(true),
+    'Whether requests wait where their worker has no room; false: they are sent at once',
+  ),
+  ROUTER_QUEUE_REQUESTS: liveSetting(
+    integerField(0, 1_000_000).default(FLOW_CONTROL_DEFAULTS.maxRequests),
+    'Most requests held at one time in a pool',
+  ),
+  ROUTER_QUEUE_BYTES: liveSetting(
+    integerField(0, 2 ** 40).default(FLOW_CONTROL_DEFAULTS.maxBytes),
+    'Most body bytes held at one time in a pool',
+  ),
+  ROUTER_PRIORITY_BANDS: setting(
+    wholeNumbers().default([...FLOW_CONTROL_DEFAULTS.bands]),
+    'Priorities at which a band begins; a request is in the highest band at or below its priority',
+  ),
+  ROUTER_OBJECTIVES: liveSetting(
+    numbersByName('priority', 'name=priority pairs separated by commas', Number.isInteger).default({}),
+    'Priority of each objective that `x-llm-d-inference-objective` may name',
+  ),
+  ROUTER_TENANT_HEADER: liveSetting(
+    z
+      .string()
+      .refine((text) => /^[\w!#$%&'*+.^`|~-]+$/.test(text), 'must be the name of a header')
+      .transform((text) => text.toLowerCase())
+      .meta({ allowed: 'the name of a header' })
+      .default('x-sluice-tenant'),
+    'Request header that names the tenant',
+  ),
+  ROUTER_TENANT_WEIGHTS: liveSetting(
+    numbersByName('weight', 'name=weight pairs separated by commas', (value) => value > 0 && value < Infinity).default(
+      {},
+    ),
+    'Share of each tenant relative to others of its band; tenants that are not named have 1',
+  ),
+  ROUTER_TENANTS: liveSetting(
+    integerField(1, 100_000).default(FLOW_CONTROL_DEFAULTS.maxTenants),
+    'Tenants told apart at one time; further ones share a queue',
+  ),
+  ROUTER_RESERVE_SHARE: liveSetting(
+    numberField(0, 1).default(FLOW_CONTROL_DEFAULTS.reserveShare),
+    "Most of a worker's memory that stays free for more urgent requests and modest tenants",
+  ),
+  ROUTER_BACKLOG_TOKENS: liveSetting(
+    integerField(0, 1 << 30).default(FLOW_CONTROL_DEFAULTS.backlogTokens),
+    'Uncached tokens that a worker may have waiting and still take a further request',
+  ),
+  ROUTER_TTFT_SLO_MS: liveSetting(sloField(), 'TTFT wanted by requests that ask for none'),
+  ROUTER_TPOT_SLO_MS: liveSetting(sloField(), 'Milliseconds per output token wanted by requests that ask for none'),
+  ROUTER_DEADLINE_MS: liveSetting(sloField(), 'When requests that do not say are given up, from their arrival'),
 };
 type FlowFields = z.output<z.ZodObject<typeof flowFields>>;
 
@@ -60,6 +93,11 @@ export const flowConfigOf = (c: FlowFields): FlowConfig => ({
   hold: c.ROUTER_HOLD,
   tenantHeader: c.ROUTER_TENANT_HEADER,
   objectives: c.ROUTER_OBJECTIVES,
+  defaults: {
+    ttftSloMs: c.ROUTER_TTFT_SLO_MS ?? null,
+    tpotSloMs: c.ROUTER_TPOT_SLO_MS ?? null,
+    deadlineMs: c.ROUTER_DEADLINE_MS ?? null,
+  },
   limits: {
     ...FLOW_CONTROL_DEFAULTS,
     maxRequests: c.ROUTER_QUEUE_REQUESTS,

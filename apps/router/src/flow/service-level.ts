@@ -21,16 +21,20 @@ const LONGEST_TENANT = 64;
 const MOST_URGENT = 1_000_000;
 
 /**
- * Reads the headers of a request. Of several names for one thing the first wins; a value that is none counts as absent.
+ * Reads the headers of a request; the configured defaults stand in for what they do not say. Of several names for one
+ * thing the first wins; a value that is none counts as absent.
  * Nothing here is trusted for more than its turn: what stands in front of the router decides who may send these.
  */
 export function serviceLevelOf(headers: IncomingHttpHeaders, config: FlowConfig): ServiceLevel {
+  const { defaults } = config;
   return {
     tenant: tenantOf(headers, config),
     priority: priorityOf(headers, config),
-    ttftSloMs: milliseconds(headers, 'x-sluice-slo-ttft-ms', 'x-llm-d-slo-ttft-ms', 'x-slo-ttft-ms'),
-    tpotSloMs: milliseconds(headers, 'x-sluice-slo-tpot-ms', 'x-llm-d-slo-tpot-ms', 'x-slo-tpot-ms'),
-    deadlineMs: milliseconds(headers, 'x-sluice-deadline-ms'),
+    ttftSloMs:
+      milliseconds(headers, 'x-sluice-slo-ttft-ms', 'x-llm-d-slo-ttft-ms', 'x-slo-ttft-ms') ?? defaults.ttftSloMs,
+    tpotSloMs:
+      milliseconds(headers, 'x-sluice-slo-tpot-ms', 'x-llm-d-slo-tpot-ms', 'x-slo-tpot-ms') ?? defaults.tpotSloMs,
+    deadlineMs: milliseconds(headers, 'x-sluice-deadline-ms') ?? defaults.deadlineMs,
   };
 }
 
