@@ -93,7 +93,7 @@ const testFiles = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', 'tools/checks/testdata/**', 'bench-results/**'] },
+  { ignores: ['**/dist/**', 'apps/console/public/**', '**/node_modules/**', '.nx/**', 'tools/checks/testdata/**', 'bench-results/**'] },
   ...tseslint.configs.recommended,
   prettier,
   {

@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
+import { buildPage } from '../../apps/console/web/build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const isTest = (file) => /\.(spec|bench)\.ts$/.test(file);
@@ -63,7 +64,7 @@ async function removeStale(dist, wanted) {
 /** Builds everything that is out of date. Returns the number of files written. */
 export async function build() {
   const newest = Math.max(await mtimeMs(join(root, '.swcrc')), await mtimeMs(fileURLToPath(import.meta.url)));
-  const counts = await Promise.all((await projects()).map((dir) => buildProject(dir, newest)));
+  const counts = await Promise.all([buildPage(), ...(await projects()).map((dir) => buildProject(dir, newest))]);
   return counts.reduce((a, b) => a + b, 0);
 }
 

@@ -1,4 +1,5 @@
 import { createMemoryBus } from '@sluice/bus';
+import { ConsoleModule } from '@sluice/console';
 import { createEventBridgeService } from '@sluice/event-bridge';
 import { createKvIndexService } from '@sluice/kv-index';
 import { createLatencyPredictorService } from '@sluice/latency-predictor';
@@ -31,6 +32,7 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
     port: config.adminPort,
     tokens: config.router.tokens,
     drainMs: config.router.drainMs,
+    extraModules: [ConsoleModule.of()],
     // Started in this order; the router comes last so that it finds what it follows.
     services: [
       await host('latency-predictor', createLatencyPredictorService, config.latencyPredictor),

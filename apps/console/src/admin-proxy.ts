@@ -1,0 +1,70 @@
+import { Agent, request as httpRequest } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** Of the reader's request, what a service is told. */
+const ASKED = ['accept', 'authorization', 'if-none-match'] as const;
+/** Of the service's answer, what the reader is told. */
+const ANSWERED = ['content-type', 'content-length', 'cache-control', 'etag', 'www-authenticate'] as const;
+
+/** Passes reads of `/<service>/...` on to the admin API of that service. Nothing that changes state gets through. */
+export class AdminProxy {
+  readonly #services: ReadonlyMap<string, string>;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(services: ReadonlyMap<string, string>) {
+    this.#services = services;
+  }
+
+  /** Returns false when the path is of no service. */
+  pass(request: IncomingMessage, response: ServerResponse): boolean {
+    const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(request.url ?? '/') ?? [];
+    const origin = this.#services.get(name);
+    if (origin === undefined) return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      sendProblem(response, 405, 'method_not_allowed', 'the console only reads', { allow: 'GET, HEAD' });
+      return true;
+    }
+    const outgoing = httpRequest(
+      // Built from the origin and never from what the reader sent: no path leads to another host.
+      Object.assign(new URL(origin), pathOf(rest)),
+      { method: request.method, headers: pick(request.headers, ASKED), agent: this.#agent },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, pick(answer.headers, ANSWERED));
+        answer.pipe(response);
+        answer.on('error', () => response.destroy());
+      },
+    );
+    outgoing.on('error', (error) => {
+      if (response.headersSent) response.destroy();
+      else sendProblem(response, 502, 'service_unreachable', `${name} at ${origin} does not answer: ${error.message}`);
+    });
+    response.on('close', () => outgoing.destroy());
+    outgoing.end();
+    return true;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function pathOf(rest: string): { pathname: string; search: string } {
+  const [pathname = '', search = ''] = rest.split(/\?(.*)/s);
+  return { pathname: pathname === '' ? '/' : pathname, search };
+}
+
+function pick(headers: OutgoingHttpHeaders, names: readonly string[]): OutgoingHttpHeaders {
+  return Object.fromEntries(names.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]));
+}
+
+export function sendProblem(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  const type = status >= 500 ? 'server_error' : status === 404 ? 'not_found_error' : 'invalid_request_error';
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify({ error: { message, type, code } }));
+}

@@ -1,0 +1,45 @@
+import { commonFields, parseConfig, portField } from '@sluice/nest-kit';
+import type { Environment, ParsedConfig } from '@sluice/nest-kit';
+import { z } from 'zod';
+
+export interface ConsoleConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: z.output<typeof commonFields.SLUICE_LOG_LEVEL>;
+  /** Origin of each service's admin API, by the name of the service. */
+  readonly services: ReadonlyMap<string, string>;
+}
+
+const DEFAULTS =
+  'router=http://127.0.0.1:8082,kv-index=http://127.0.0.1:8083,event-bridge=http://127.0.0.1:8084,latency-predictor=http://127.0.0.1:8085';
+
+/** `name=http://host:port`, several separated by commas. */
+const services = z.string().transform((text, context) => {
+  const found = new Map<string, string>();
+  for (const part of text.split(',').map((each) => each.trim())) {
+    const [name = '', url = ''] = part.split(/=(.*)/s);
+    const isOrigin = URL.canParse(url) && new URL(url).protocol === 'http:' && new URL(url).origin === url;
+    if (/^[a-z][a-z-]*$/.test(name) && isOrigin && !found.has(name)) found.set(name, url);
+    else
+      context.addIssue({ code: 'custom', message: `must be name=http://host:port, each name once; '${part}' is not` });
+  }
+  return found;
+});
+
+const schema = z.object({
+  SLUICE_HOST: commonFields.SLUICE_HOST,
+  SLUICE_LOG_LEVEL: commonFields.SLUICE_LOG_LEVEL,
+  CONSOLE_PORT: portField().default(8090),
+  CONSOLE_SERVICES: services.prefault(DEFAULTS),
+});
+
+/** Configuration of the console's own process from the environment, or every error at once. */
+export function parseConsoleConfig(env: Environment): ParsedConfig<ConsoleConfig> {
+  const parsed = parseConfig(schema, 'CONSOLE_', env);
+  if (!parsed.ok) return parsed;
+  const { SLUICE_HOST, SLUICE_LOG_LEVEL, CONSOLE_PORT, CONSOLE_SERVICES } = parsed.config;
+  return {
+    ok: true,
+    config: { host: SLUICE_HOST, port: CONSOLE_PORT, logLevel: SLUICE_LOG_LEVEL, services: CONSOLE_SERVICES },
+  };
+}

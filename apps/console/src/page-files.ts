@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+/** Everything that the page consists of, by its path, with its media type. */
+export const PAGE_PATHS = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
+  '/style.css': ['style.css', 'text/css; charset=utf-8'],
+  '/theme.js': ['theme.js', 'text/javascript; charset=utf-8'],
+  '/icon.svg': ['icon.svg', 'image/svg+xml'],
+} as const;
+
+const BUILT = fileURLToPath(new URL('../public/', import.meta.url));
+
+/** Nothing but our own files is loaded, and nobody frames the page. */
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  // Asked for again each time, and answered 304: a page of the last release must not speak to this one.
+  'cache-control': 'no-cache',
+  vary: 'accept-encoding',
+} as const;
+
+export interface PageAnswer {
+  readonly status: 200 | 304;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+interface PageFile {
+  readonly type: string;
+  readonly etag: string;
+  readonly plain: Buffer;
+  readonly gzip: Buffer;
+}
+
+/** The built page, in memory: it is small. */
+export class PageFiles {
+  readonly #files: ReadonlyMap<string, PageFile>;
+
+  /** @throws Error when the page was not built */
+  constructor(folder: string = BUILT) {
+    this.#files = new Map(
+      Object.entries(PAGE_PATHS).map(([path, [name, type]]) => {
+        const plain = readFileSync(join(folder, name));
+        const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
+        return [path, { type, etag, plain, gzip: gzipSync(plain, { level: 9 }) }];
+      }),
+    );
+  }
+
+  /** What is served at a path; null: nothing. */
+  answer(path: string, asked: { readonly encodings: string; readonly ifNoneMatch: string | null }): PageAnswer | null {
+    const file = this.#files.get(path);
+    if (file === undefined) return null;
+    const headers = { ...HEADERS, etag: file.etag, 'content-type': file.type };
+    if (asked.ifNoneMatch === file.etag) return { status: 304, headers, body: Buffer.alloc(0) };
+    if (!/\bgzip\b/.test(asked.encodings)) return { status: 200, headers, body: file.plain };
+    return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: file.gzip };
+  }
+}

@@ -1,0 +1,153 @@
+import type { LiveColumn, LiveSnapshot, LiveTick, LiveWorker } from '@sluice/contracts';
+
+/** The fleet as the stream tells it: a snapshot, then changes. Rows are those of the last snapshot. */
+export class Workers {
+  list: readonly LiveWorker[] = [];
+  readonly reasons = new Map<number, string>();
+  #order: readonly LiveColumn[] = [];
+  #columns = new Map<LiveColumn, Float64Array>();
+  readonly #rows = new Map<string, number>();
+
+  load({ workers, columns, values, reasons }: LiveSnapshot): void {
+    this.list = workers;
+    this.#order = columns;
+    this.#columns = new Map(columns.map((name, i) => [name, Float64Array.from(values[i] ?? [])]));
+    this.#rows.clear();
+    workers.forEach(({ worker }, row) => this.#rows.set(worker, row));
+    this.reasons.clear();
+    for (const [row, reason] of reasons) this.reasons.set(row, reason);
+  }
+
+  apply({ changes, reasons }: Pick<LiveTick, 'changes' | 'reasons'>): void {
+    for (const [at, rows, values] of changes) {
+      const column = this.#columns.get(this.#order[at]!);
+      if (column === undefined) continue;
+      rows.forEach((row, i) => {
+        column[row] = values[i]!;
+      });
+    }
+    for (const [row, reason] of reasons) {
+      if (reason === '') this.reasons.delete(row);
+      else this.reasons.set(row, reason);
+    }
+  }
+
+  /** Row of a worker, or -1. */
+  row(worker: string): number {
+    return this.#rows.get(worker) ?? -1;
+  }
+
+  /** 0 for a column that this router does not send. */
+  value(column: LiveColumn, row: number): number {
+    return this.#columns.get(column)?.[row] ?? 0;
+  }
+}
+
+export type Condition = 'up' | 'late' | 'prefill' | 'unknown' | 'down';
+
+/** What an operator wants to know of a worker's health, in one word. `late`: up, but what it says is old. */
+export function conditionOf(workers: Workers, row: number): Condition {
+  const state = workers.value('state', row);
+  if (state === 2) return 'down';
+  if (state === 0) return 'unknown';
+  if (workers.value('silentS', row) !== 0) return 'late';
+  return workers.value('up', row) === 1 ? 'up' : 'prefill';
+}
+
+/** Rows that match every word of `filter` in name, pool, role, variant, address or state. */
+export function filteredRows(workers: Workers, filter: string): number[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const rows: number[] = [];
+  workers.list.forEach((worker, row) => {
+    const { pool, role, variant, url } = worker;
+    const text = `${worker.worker} ${pool} ${role} ${variant} ${url} ${conditionOf(workers, row)}`.toLowerCase();
+    if (words.every((word) => text.includes(word))) rows.push(row);
+  });
+  return rows;
+}
+
+export type SortKey = LiveColumn | 'worker' | 'role' | 'condition';
+
+const CONDITIONS: readonly Condition[] = ['down', 'unknown', 'late', 'prefill', 'up'];
+const byName = new Intl.Collator('en', { numeric: true }).compare;
+
+/** Sorts in place; equals in the order of their names. */
+export function sortRows(workers: Workers, rows: number[], key: SortKey, descending: boolean): number[] {
+  const name = (row: number): string => workers.list[row]!.worker;
+  const ranks = new Map(CONDITIONS.map((condition, rank) => [condition, rank]));
+  const compare = (a: number, b: number): number => {
+    if (key === 'worker') return 0;
+    if (key === 'role') return byName(workers.list[a]!.role, workers.list[b]!.role);
+    if (key === 'condition') return ranks.get(conditionOf(workers, a))! - ranks.get(conditionOf(workers, b))!;
+    return workers.value(key, a) - workers.value(key, b);
+  };
+  const sign = descending ? -1 : 1;
+  return rows.sort((a, b) => {
+    const order = sign * compare(a, b);
+    if (order !== 0) return order;
+    return key === 'worker' ? sign * byName(name(a), name(b)) : byName(name(a), name(b));
+  });
+}
+
+export interface Group {
+  readonly pool: string;
+  readonly role: string;
+  readonly variant: string;
+  readonly rows: readonly number[];
+}
+
+/** Workers that are alike, in the order of pools and roles. */
+export function groupsOf(workers: Workers, rows: readonly number[]): Group[] {
+  const groups = new Map<string, { pool: string; role: string; variant: string; rows: number[] }>();
+  for (const row of rows) {
+    const { pool, role, variant } = workers.list[row]!;
+    const key = `${pool}\n${role}\n${variant}`;
+    const group = groups.get(key) ?? { pool, role, variant, rows: [] };
+    group.rows.push(row);
+    groups.set(key, group);
+  }
+  return [...groups].sort(([a], [b]) => byName(a, b)).map(([, group]) => group);
+}
+
+export interface FleetSums {
+  readonly total: number;
+  readonly up: number;
+  readonly troubled: number;
+  readonly roles: ReadonlyMap<string, number>;
+  readonly meanKvUsage: number | null;
+  readonly maxKvUsage: number | null;
+  readonly cachedTokens: number;
+  readonly waiting: number;
+  readonly queuedTokens: number;
+}
+
+/** Of those that answer: how full, how busy. */
+export function sumsOf(workers: Workers): FleetSums {
+  const roles = new Map<string, number>();
+  let [up, troubled, kvSum, kvMax, read, cachedTokens, waiting, queuedTokens] = [0, 0, 0, 0, 0, 0, 0, 0];
+  workers.list.forEach(({ role }, row) => {
+    roles.set(role, (roles.get(role) ?? 0) + 1);
+    const condition = conditionOf(workers, row);
+    if (condition === 'up' || condition === 'prefill') up++;
+    else troubled++;
+    if (workers.value('state', row) !== 1) return;
+    read++;
+    const kv = workers.value('kvUsage', row);
+    kvSum += kv;
+    kvMax = Math.max(kvMax, kv);
+    cachedTokens += workers.value('cachedTokens', row);
+    waiting += workers.value('waitingRequests', row);
+    queuedTokens += workers.value('queuedPrefillTokens', row);
+  });
+  return {
+    total: workers.list.length,
+    up,
+    troubled,
+    roles,
+    meanKvUsage: read === 0 ? null : kvSum / read,
+    maxKvUsage: read === 0 ? null : kvMax,
+    cachedTokens,
+    waiting,
+    queuedTokens,
+  };
+}

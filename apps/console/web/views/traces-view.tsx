@@ -1,0 +1,186 @@
+import type { Trace, Traces, TraceSpan } from '@sluice/contracts';
+import { useEffect, useState } from 'preact/hooks';
+import { clock, count, duration } from '../format.ts';
+import { useListKeys } from '../keyboard.ts';
+import { AdminError, getJson } from '../net/admin.ts';
+import { Empty, Panel, usePolled } from '../parts/small.tsx';
+import { goTo, hrefOf, route } from '../state/route.ts';
+import { waterfallOf } from '../state/waterfall.ts';
+import type { SpanRow } from '../state/waterfall.ts';
+
+const SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'] as const;
+const POLL_MS = 3000;
+
+/** The traces that the router still keeps, and the spans of one over all services. */
+export function TracesView() {
+  const { id } = route.value;
+  const traces = usePolled<Traces>('router/traces?limit=200', POLL_MS);
+  const list = traces.kind === 'value' ? traces.value.traces : [];
+  const at = list.findIndex(({ traceId }) => traceId === id);
+  useEffect(() =>
+    useListKeys({
+      move: (by) => {
+        const next = list[Math.max(0, Math.min(list.length - 1, at + by))];
+        if (next !== undefined) goTo('traces', next.traceId, id !== null);
+      },
+    }),
+  );
+  return (
+    <div class="traces">
+      <Panel
+        title="Traces"
+        note={traces.kind === 'value' ? `${count(list.length)} kept by the router` : ''}
+        class="table"
+      >
+        {traces.kind === 'error' && <p class="reason">{traces.message}</p>}
+        {traces.kind === 'value' && list.length === 0 && (
+          <Empty title={traces.value.enabled ? 'No trace yet.' : 'Tracing is off.'}>
+            {traces.value.enabled ? 'Sampled requests appear here.' : 'docs/tracing.md says how to turn it on.'}
+          </Empty>
+        )}
+        <div class="scroll trace-list">
+          {list.map(({ traceId, name, startMs, durationMs, spans, failed }) => (
+            <a class="row trace-row" href={hrefOf('traces', traceId)} aria-selected={traceId === id} key={traceId}>
+              <span class="soft">{clock(startMs)}</span>
+              <span class={`name ${failed ? 'bad' : ''}`}>{name}</span>
+              <span class="number">{count(spans)} spans</span>
+              <span class="number">{duration(durationMs)}</span>
+            </a>
+          ))}
+        </div>
+      </Panel>
+      {id === null ? (
+        <section class="panel hint">
+          <Empty title="One request through every service.">Select a trace to see its spans.</Empty>
+        </section>
+      ) : (
+        <Spans traceId={id} key={id} />
+      )}
+    </div>
+  );
+}
+
+/** Spans of a trace that a service keeps; one that keeps none, or is not there, has none to show. */
+async function spansOf(service: string, traceId: string): Promise<readonly TraceSpan[]> {
+  try {
+    return (await getJson<Trace>(`${service}/traces/${encodeURIComponent(traceId)}`)).spans;
+  } catch (error) {
+    if (error instanceof AdminError) return [];
+    throw error;
+  }
+}
+
+function Spans({ traceId }: { traceId: string }) {
+  const [spans, setSpans] = useState<readonly TraceSpan[] | null>(null);
+  const [opened, setOpened] = useState<string | null>(null);
+  useEffect(() => {
+    let isHere = true;
+    void Promise.all(SERVICES.map((service) => spansOf(service, traceId))).then(
+      (all) => isHere && setSpans(all.flat()),
+    );
+    return () => {
+      isHere = false;
+    };
+  }, [traceId]);
+  if (spans === null) return <section class="panel" aria-busy="true" />;
+  const { rows, durationMs, startMs } = waterfallOf(spans);
+  if (rows.length === 0) {
+    return (
+      <section class="panel hint">
+        <Empty title="No service keeps this trace any more." />
+      </section>
+    );
+  }
+  const services = [...new Set(rows.map(({ span }) => span.service))];
+  const decision = rows
+    .map(({ span }) => span.attributes['sluice.decision.id'])
+    .find((value) => typeof value === 'string');
+  return (
+    <Panel
+      class="trace"
+      title={rows[0]!.span.name}
+      note={`${clock(startMs, true)}, ${duration(durationMs)}, ${rows.length} spans of ${services.length === 1 ? 'one service' : `${services.length} services`}`}
+      tools={typeof decision === 'string' && <a href={hrefOf('requests', decision)}>Why this worker</a>}
+    >
+      <div class="legend pad">
+        {services.map((service, place) => (
+          <span key={service}>
+            <i class={`tone-${place % 8}`} /> {service}
+          </span>
+        ))}
+        <span class="mono soft">{traceId}</span>
+      </div>
+      <div class="waterfall">
+        {rows.map((row) => (
+          <SpanLine
+            row={row}
+            tone={services.indexOf(row.span.service) % 8}
+            startMs={startMs}
+            wholeMs={durationMs}
+            isOpen={opened === row.span.spanId}
+            onToggle={() => setOpened(opened === row.span.spanId ? null : row.span.spanId)}
+            key={row.span.spanId}
+          />
+        ))}
+      </div>
+    </Panel>
+  );
+}
+
+interface SpanLineProps {
+  readonly row: SpanRow;
+  readonly tone: number;
+  readonly startMs: number;
+  readonly wholeMs: number;
+  readonly isOpen: boolean;
+  readonly onToggle: () => void;
+}
+
+function SpanLine({ row, tone, startMs, wholeMs, isOpen, onToggle }: SpanLineProps) {
+  const { span, depth, from, to } = row;
+  return (
+    <>
+      <button type="button" class="span-row" aria-expanded={isOpen} onClick={onToggle}>
+        <span class={`name ${span.status === 'error' ? 'bad' : ''}`} style={{ paddingLeft: `${depth * 14}px` }}>
+          {span.name}
+        </span>
+        <span class="number">{duration(span.durationMs)}</span>
+        <span class="span-track">
+          <i class={`tone-${tone}`} style={{ left: `${from * 100}%`, width: `max(2px, ${(to - from) * 100}%)` }} />
+          {span.events.map(({ name, atMs }, i) => (
+            <b
+              style={{ left: `${wholeMs === 0 ? 0 : Math.min(100, (100 * (atMs - startMs)) / wholeMs)}%` }}
+              title={`${name} at ${duration(atMs - startMs)}`}
+              key={i}
+            />
+          ))}
+        </span>
+      </button>
+      {isOpen && <SpanDetails span={span} startMs={startMs} />}
+    </>
+  );
+}
+
+const SpanDetails = ({ span, startMs }: { span: TraceSpan; startMs: number }) => (
+  <div class="span-details">
+    {span.statusMessage !== null && <p class="reason">{span.statusMessage}</p>}
+    <dl class="settings">
+      {Object.entries({ service: span.service, kind: span.kind, ...span.attributes }).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{String(value)}</dd>
+        </div>
+      ))}
+    </dl>
+    {span.events.map(({ name, atMs, attributes }, i) => (
+      <p class="span-event" key={i}>
+        <span class="number">{duration(atMs - startMs)}</span> <strong>{name}</strong>{' '}
+        <span class="soft">
+          {Object.entries(attributes)
+            .map(([key, value]) => `${key} ${String(value)}`)
+            .join(', ')}
+        </span>
+      </p>
+    ))}
+  </div>
+);
