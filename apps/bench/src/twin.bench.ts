@@ -36,7 +36,7 @@ interface RunCost {
   readonly cpuS: number;
   readonly engineSteps: number;
   readonly cpuSPerMillionSteps: number;
-  readonly peakRssMib: number;
+  readonly peakRssGb: number;
   readonly ttftMeanMs: number | null;
   readonly virtualS: number;
 }
@@ -45,7 +45,9 @@ const KV_TOKENS = 307_328;
 const PROFILE = bareEngine(PROFILES['qwen3-32b-tp2-h100']);
 const LADDER_POLICIES = ['random', 'least-request', 'weighted-3-2-2', 'expected-latency'] as const;
 const PREFIX_POLICIES = ['weighted-3-2-2', 'expected-latency'] as const;
-const CLAIM = { ladder: 5, conversation: 3, largeMib: 2048 } as const;
+const CLAIM = { ladder: 5, conversation: 3, largeGb: 2 } as const;
+/** Of the heap: without a limit it grows into whatever memory the machine has before it is collected. */
+const HEAP_MIB = 1200;
 const RUN = '--run';
 
 const traces = process.env['SLUICE_TRACES'] ?? fileURLToPath(new URL('../../../../shared/traces', import.meta.url));
@@ -86,7 +88,7 @@ async function measure(spec: RunSpec): Promise<RunCost> {
     cpuS,
     engineSteps: result.engineSteps,
     cpuSPerMillionSteps: cpuS / (result.engineSteps / 1e6),
-    peakRssMib: process.resourceUsage().maxRSS / 1024,
+    peakRssGb: (process.resourceUsage().maxRSS * 1024) / 1e9,
     ttftMeanMs: result.ttftMs.mean,
     virtualS: result.virtualMs / 1000,
   };
@@ -94,8 +96,7 @@ async function measure(spec: RunSpec): Promise<RunCost> {
 
 function measureApart(spec: RunSpec): RunCost {
   process.stderr.write(`${spec.id}\n`);
-  // Without a limit the heap grows into whatever memory the machine has before it is collected.
-  const node = [...process.execArgv, '--max-old-space-size=1300', fileURLToPath(import.meta.url)];
+  const node = [...process.execArgv, `--max-old-space-size=${HEAP_MIB}`, fileURLToPath(import.meta.url)];
   const run = spawnSync(process.execPath, [...node, RUN, JSON.stringify(spec)], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -161,10 +162,10 @@ function runsOf(smoke: boolean): { readonly spec: RunSpec; claims(cost: RunCost)
     ...cpu(large, null).claims(cost),
     {
       id: `memory-${large.id}`,
-      value: Math.round(cost.peakRssMib),
-      unit: 'MiB at most',
-      bar: `< ${CLAIM.largeMib}`,
-      met: cost.peakRssMib < CLAIM.largeMib,
+      value: rounded(cost.peakRssGb),
+      unit: 'GB at most (1e9 bytes)',
+      bar: `< ${CLAIM.largeGb}`,
+      met: cost.peakRssGb < CLAIM.largeGb,
     },
   ];
   return [...ladders, production, ...conversations, { spec: large, claims: memory }];

@@ -1,20 +1,27 @@
+import { RowSets } from './row-sets.ts';
+
 const NONE = -1;
 
 /** Bits of {@link BlockDirectory.holding}. */
 export const CONFIRMED = 1;
 export const EXPECTED = 2;
 
+/** Words of a record. */
+const STRIDE = 4;
+/** Where a record has its sets. */
+const SAYS = 2;
+const EXPECTS = 3;
+
 /**
  * Which workers hold a block, by the block's key: per block the set of rows that confirmed it and the set of rows that
- * are expected to hold it because it was routed there, as bits. Open addressing with linear probing over records in one
- * array; removal shifts back. A record is the key (low word first, signed; both words zero: the record is free) and the sets.
+ * are expected to hold it because it was routed there. Open addressing with linear probing over records in one
+ * array; removal shifts back. A record is the key (low word first, signed; both words zero: the record is free) and the
+ * two {@link RowSets}.
  */
 export class BlockDirectory {
   /** Blocks that some row holds. */
   size = 0;
-  /** Words of one set. */
-  private readonly setWords: number;
-  private readonly stride: number;
+  private readonly sets: RowSets;
   private records: Int32Array;
   private mask = 1023;
   // the rows still on the chain that is matched
@@ -22,52 +29,48 @@ export class BlockDirectory {
   private readonly having: Int32Array;
 
   constructor(rows: number) {
-    this.setWords = (rows + 31) >>> 5;
-    this.stride = 2 + 2 * this.setWords;
-    this.records = new Int32Array((this.mask + 1) * this.stride);
-    this.confirming = new Int32Array(this.setWords);
-    this.having = new Int32Array(this.setWords);
+    this.sets = new RowSets(rows);
+    this.records = new Int32Array((this.mask + 1) * STRIDE);
+    this.confirming = new Int32Array((rows + 31) >>> 5);
+    this.having = new Int32Array(this.confirming.length);
   }
 
   /** Whether the row confirmed the block, is expected to hold it, both, or neither (0). */
   holding(row: number, keyHi: number, keyLo: number): number {
     const at = this.find(keyHi, keyLo);
     if (at === NONE) return 0;
-    const word = at + 2 + (row >>> 5);
-    const bit = 1 << (row & 31);
-    const confirmed = (this.records[word]! & bit) === 0 ? 0 : CONFIRMED;
-    return (this.records[word + this.setWords]! & bit) === 0 ? confirmed : confirmed | EXPECTED;
+    const confirmed = this.sets.has(this.records[at + SAYS]!, row) ? CONFIRMED : 0;
+    return this.sets.has(this.records[at + EXPECTS]!, row) ? confirmed | EXPECTED : confirmed;
   }
 
   /** The row says that it holds the block; false when it had said so. */
   confirm(row: number, keyHi: number, keyLo: number): boolean {
-    return this.add(2 + (row >>> 5), 1 << (row & 31), keyHi, keyLo);
+    return this.add(SAYS, row, keyHi, keyLo);
   }
 
   /** The row says that it holds the block no more. */
   unconfirm(row: number, keyHi: number, keyLo: number): void {
-    this.remove(2 + (row >>> 5), 1 << (row & 31), keyHi, keyLo);
+    this.remove(SAYS, row, keyHi, keyLo);
   }
 
   /** The block was routed to the row; false when it was expected there already. */
   expect(row: number, keyHi: number, keyLo: number): boolean {
-    return this.add(2 + this.setWords + (row >>> 5), 1 << (row & 31), keyHi, keyLo);
+    return this.add(EXPECTS, row, keyHi, keyLo);
   }
 
   /** The row is expected to hold the block no more. */
   unexpect(row: number, keyHi: number, keyLo: number): void {
-    this.remove(2 + this.setWords + (row >>> 5), 1 << (row & 31), keyHi, keyLo);
+    this.remove(EXPECTS, row, keyHi, keyLo);
   }
 
   /** Forgets all that the row said. Linear in the size of the table. */
   unconfirmAll(row: number): void {
-    const { records, stride } = this;
-    const word = 2 + (row >>> 5);
+    const { records } = this;
     this.records = new Int32Array(records.length);
     this.size = 0;
-    for (let from = 0; from < records.length; from += stride) {
-      records[from + word]! &= ~(1 << (row & 31));
-      if (isHeld(records, from, stride)) this.copy(records, from);
+    for (let from = 0; from < records.length; from += STRIDE) {
+      records[from + SAYS] = this.sets.without(records[from + SAYS]!, row);
+      if (isHeld(records, from)) this.copy(records, from);
     }
   }
 
@@ -76,16 +79,17 @@ export class BlockDirectory {
    * by its own words, and with what it is expected to hold. Other rows are left alone.
    */
   match(keys: Int32Array, count: number, rows: Int32Array, confirmed: Int32Array, held: Int32Array): void {
-    const { records, setWords, confirming, having } = this;
-    for (let word = 0; word < setWords; word++) confirming[word] = having[word] = rows[word]!;
+    const { records, sets, confirming, having } = this;
+    const words = confirming.length;
+    for (let word = 0; word < words; word++) confirming[word] = having[word] = rows[word]!;
     let block = 0;
     for (let any = true; any && block < count; block++) {
       const at = this.find(keys[2 * block + 1]!, keys[2 * block]!);
       if (at === NONE) break;
       any = false;
-      for (let word = 0; word < setWords; word++) {
-        const says = records[at + 2 + word]!;
-        const has = says | records[at + 2 + setWords + word]!;
+      for (let word = 0; word < words; word++) {
+        const says = sets.wordOf(records[at + SAYS]!, word);
+        const has = says | sets.wordOf(records[at + EXPECTS]!, word);
         writeRows(confirmed, word, confirming[word]! & ~says, block);
         writeRows(held, word, having[word]! & ~has, block);
         confirming[word]! &= says;
@@ -93,16 +97,16 @@ export class BlockDirectory {
         any ||= having[word] !== 0;
       }
     }
-    for (let word = 0; word < setWords; word++) {
+    for (let word = 0; word < words; word++) {
       writeRows(confirmed, word, confirming[word]!, block);
       writeRows(held, word, having[word]!, block);
     }
   }
 
   private find(keyHi: number, keyLo: number): number {
-    const { records, stride, mask } = this;
+    const { records, mask } = this;
     for (let slot = keyLo & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * stride;
+      const at = slot * STRIDE;
       const slotLo = records[at]!;
       const slotHi = records[at + 1]!;
       if (slotLo === keyLo && slotHi === keyHi) return at;
@@ -110,53 +114,55 @@ export class BlockDirectory {
     }
   }
 
-  private add(word: number, bit: number, keyHi: number, keyLo: number): boolean {
+  private add(kind: number, row: number, keyHi: number, keyLo: number): boolean {
     let at = this.find(keyHi, keyLo);
     if (at === NONE) {
       if (3 * ++this.size > 2 * this.mask) this.grow();
       at = this.freeFor(keyLo);
       this.records[at] = keyLo;
       this.records[at + 1] = keyHi;
-    } else if ((this.records[at + word]! & bit) !== 0) return false;
-    this.records[at + word]! |= bit;
+    }
+    const set = this.records[at + kind]!;
+    if (this.sets.has(set, row)) return false;
+    this.records[at + kind] = this.sets.with(set, row);
     return true;
   }
 
-  private remove(word: number, bit: number, keyHi: number, keyLo: number): void {
+  private remove(kind: number, row: number, keyHi: number, keyLo: number): void {
     const at = this.find(keyHi, keyLo);
     if (at === NONE) return;
-    this.records[at + word]! &= ~bit;
-    if (!isHeld(this.records, at, this.stride)) this.close(at / this.stride);
+    this.records[at + kind] = this.sets.without(this.records[at + kind]!, row);
+    if (!isHeld(this.records, at)) this.close(at / STRIDE);
   }
 
   /** Frees a slot, moving later records of the same run of slots forward. */
   private close(gap: number): void {
-    const { records, stride, mask } = this;
+    const { records, mask } = this;
     this.size--;
     for (let slot = (gap + 1) & mask; ; slot = (slot + 1) & mask) {
-      const from = slot * stride;
+      const from = slot * STRIDE;
       if ((records[from]! | records[from + 1]!) === 0) break;
       if (((slot - records[from]!) & mask) < ((slot - gap) & mask)) continue;
-      for (let i = 0; i < stride; i++) records[gap * stride + i] = records[from + i]!;
+      for (let i = 0; i < STRIDE; i++) records[gap * STRIDE + i] = records[from + i]!;
       gap = slot;
     }
-    for (let i = 0; i < stride; i++) records[gap * stride + i] = 0;
+    for (let i = 0; i < STRIDE; i++) records[gap * STRIDE + i] = 0;
   }
 
   /** Place of the first free slot for a key. */
   private freeFor(keyLo: number): number {
-    const { records, stride, mask } = this;
+    const { records, mask } = this;
     let slot = keyLo & mask;
-    while ((records[slot * stride]! | records[slot * stride + 1]!) !== 0) slot = (slot + 1) & mask;
-    return slot * stride;
+    while ((records[slot * STRIDE]! | records[slot * STRIDE + 1]!) !== 0) slot = (slot + 1) & mask;
+    return slot * STRIDE;
   }
 
   private grow(): void {
     const old = this.records;
     this.mask = 2 * this.mask + 1;
-    this.records = new Int32Array((this.mask + 1) * this.stride);
+    this.records = new Int32Array((this.mask + 1) * STRIDE);
     const { size } = this;
-    for (let from = 0; from < old.length; from += this.stride) {
+    for (let from = 0; from < old.length; from += STRIDE) {
       if ((old[from]! | old[from + 1]!) !== 0) this.copy(old, from);
     }
     this.size = size;
@@ -166,15 +172,11 @@ export class BlockDirectory {
   private copy(records: Int32Array, from: number): void {
     this.size++;
     const at = this.freeFor(records[from]!);
-    for (let i = 0; i < this.stride; i++) this.records[at + i] = records[from + i]!;
+    for (let i = 0; i < STRIDE; i++) this.records[at + i] = records[from + i]!;
   }
 }
 
-function isHeld(records: Int32Array, at: number, stride: number): boolean {
-  let bits = 0;
-  for (let i = 2; i < stride; i++) bits |= records[at + i]!;
-  return bits !== 0;
-}
+const isHeld = (records: Int32Array, at: number): boolean => (records[at + SAYS]! | records[at + EXPECTS]!) !== 0;
 
 /** Writes `value` for the rows of one word of a set. */
 function writeRows(column: Int32Array, word: number, rows: number, value: number): void {

@@ -14,8 +14,8 @@ interface BlockGroup {
   readonly rows: Int32Array;
 }
 
-/** A speculation with the blocks that it keeps expected. */
-class ExpectedBlocks implements Speculation {
+/** The blocks that a speculation keeps expected. */
+class ExpectedBlocks {
   readonly row: number;
   readonly atMs: number;
   /** Keys of the prompt; null once it has ended, and where it keeps no block. */
@@ -48,8 +48,9 @@ export class ExactView implements PrefixView {
   /** By row: copies beyond the first that the worker holds, and speculations beyond the first that expect it to. */
   private readonly copies: readonly KeyCounts[];
   private readonly expectations: readonly KeyCounts[];
-  /** In order of their start; those before `oldest` are over. */
+  /** In order of their start, from number `first` on; those before `oldest` are over. */
   private speculations: ExpectedBlocks[] = [];
+  private first = 0;
   private oldest = 0;
   /** Finished speculations that wait for the worker's events, oldest first. */
   private ending: { readonly speculation: ExpectedBlocks; readonly dueMs: number }[] = [];
@@ -115,15 +116,14 @@ export class ExactView implements PrefixView {
       if (!directory.expect(row, hi, lo)) expectations.add(hi, lo);
       path[count++] = block;
     }
-    const speculation = new ExpectedBlocks(row, nowMs, keys, path, count);
-    this.speculations.push(speculation);
-    return speculation;
+    return this.first + this.speculations.push(new ExpectedBlocks(row, nowMs, keys, path, count)) - 1;
   }
 
-  settle(speculation: Speculation, computed: boolean, nowMs: number): void {
-    const { row, atMs } = speculation;
-    if (!computed || this.appliedAtMs[row]! > atMs) this.end(speculation as ExpectedBlocks);
-    else this.ending.push({ speculation: speculation as ExpectedBlocks, dueMs: nowMs + GRACE_MS });
+  settle(number: Speculation, row: number, sentAtMs: number, computed: boolean, nowMs: number): void {
+    if (number < this.first) return; // it has expired
+    const speculation = this.speculations[number - this.first]!;
+    if (!computed || this.appliedAtMs[row]! > sentAtMs) this.end(speculation);
+    else this.ending.push({ speculation, dueMs: nowMs + GRACE_MS });
   }
 
   apply(row: number, batch: KvBatch, nowMs: number): void {
@@ -193,6 +193,7 @@ export class ExactView implements PrefixView {
     }
     if (this.oldest > 64 && 2 * this.oldest > speculations.length) {
       this.speculations = speculations.slice(this.oldest);
+      this.first += this.oldest;
       this.oldest = 0;
     }
   }

@@ -7,11 +7,8 @@ export const SPECULATION_MS = 600_000;
 /** A speculation outlives its request by this much, as in the router, unless the worker's events came before. */
 export const GRACE_MS = 250;
 
-/** A routed prompt that a view takes the worker to hold, until the worker's own events say so. */
-export interface Speculation {
-  readonly row: number;
-  readonly atMs: number;
-}
+/** Number of a routed prompt that a view takes the worker to hold, until the worker's own events say so. */
+export type Speculation = number;
 
 /**
  * Which worker holds which prefix as a router believes: fed by delayed events and by what was routed, in the order of
@@ -22,8 +19,8 @@ export interface PrefixView {
   fillCachedTokens(candidates: Candidates, prompt: RequestText, nowMs: number): void;
   /** The prompt was routed to the worker. */
   speculate(row: number, prompt: RequestText, nowMs: number): Speculation;
-  /** The request ended. `computed`: the worker has computed the prompt. */
-  settle(speculation: Speculation, computed: boolean, nowMs: number): void;
+  /** The request ended that was sent to `row` then. `computed`: the worker has computed the prompt. */
+  settle(speculation: Speculation, row: number, sentAtMs: number, computed: boolean, nowMs: number): void;
   /** The worker's events have arrived. Copies of a block are counted, as the event bridge does: the last one to go counts. */
   apply(row: number, batch: KvBatch, nowMs: number): void;
   /** The worker's events have a gap: what they said is dropped, and what was routed there stands in, up to its capacity. */

@@ -2,7 +2,7 @@ import { ALL_TIERS, rootKey } from '@sluice/model';
 import type { Candidates } from '@sluice/model';
 import { KeyCounts } from '@sluice/numerics';
 import { createMatches, createPrefixIndex } from '@sluice/prefix-index';
-import type { BlockRecord, SpeculationId } from '@sluice/prefix-index';
+import type { BlockRecord } from '@sluice/prefix-index';
 import { ENGINE_ROOT } from '../text/block-chain.ts';
 import { blocksOf, CLEARED, kindOf, REMOVED } from '../kv-events/kv-batch.ts';
 import type { KvBatch } from '../kv-events/kv-batch.ts';
@@ -13,10 +13,6 @@ import type { RequestText } from '../text/request-text.ts';
 /** Every simulated token is four bytes of prompt, which is also how the engines hash their blocks. */
 export const BYTES_PER_TOKEN = 4;
 const HBM = 0;
-
-interface IndexedSpeculation extends Speculation {
-  readonly id: SpeculationId;
-}
 
 /** The index of production over the prompts' bytes, called as the router calls it. */
 export class ProductionView implements PrefixView {
@@ -31,7 +27,7 @@ export class ProductionView implements PrefixView {
   private readonly copies: KeyCounts[] = [];
   private readonly record: BlockRecord = { parentHi: 0, parentLo: 0, spanBytes: 0, tokens: 0, tiers: 0 };
   /** Finished speculations that wait for the worker's events, oldest first. */
-  private ending: { readonly id: SpeculationId; readonly dueMs: number }[] = [];
+  private ending: { readonly id: Speculation; readonly dueMs: number }[] = [];
 
   constructor(workers: readonly ViewedWorker[]) {
     const root = new Uint32Array(2);
@@ -58,16 +54,13 @@ export class ProductionView implements PrefixView {
     }
   }
 
-  speculate(row: number, prompt: RequestText, nowMs: number): IndexedSpeculation {
-    const expiresMs = nowMs + SPECULATION_MS;
-    const id = this.index.speculate(row, this.rootHi, this.rootLo, prompt.promptBytes, nowMs, expiresMs);
-    return { row, id, atMs: nowMs };
+  speculate(row: number, prompt: RequestText, nowMs: number): Speculation {
+    return this.index.speculate(row, this.rootHi, this.rootLo, prompt.promptBytes, nowMs, nowMs + SPECULATION_MS);
   }
 
-  settle(speculation: Speculation, computed: boolean, nowMs: number): void {
-    const { row, id, atMs } = speculation as IndexedSpeculation;
+  settle(id: Speculation, row: number, sentAtMs: number, computed: boolean, nowMs: number): void {
     if (!computed) this.index.forget(id);
-    else if (this.appliedAtMs[row]! > atMs || this.distrusted.has(row)) this.index.confirm(id);
+    else if (this.appliedAtMs[row]! > sentAtMs || this.distrusted.has(row)) this.index.confirm(id);
     else this.ending.push({ id, dueMs: nowMs + GRACE_MS });
   }
 

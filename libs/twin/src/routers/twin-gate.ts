@@ -81,11 +81,10 @@ export class TwinGate implements FlowHost<Flight> {
   }
 
   /** Whoever is held stays where it is when that costs as good as nothing. */
-  stayedFor(flight: Flight, chosen: number, { up }: FleetColumns, { unit, cost }: DecisionTerms): number {
+  stayedFor(flight: Flight, chosen: number, { up }: FleetColumns, { tieCost, cost }: DecisionTerms): number {
     const row = this.waiting.get(flight)?.plan.row;
-    if (row === undefined || up[row] !== 1 || unit !== 'ms') return chosen;
-    const { tieMs, tieShare } = EXPECTED_LATENCY_DEFAULTS;
-    return cost[row]! <= cost[chosen]! + Math.max(tieMs, tieShare * cost[chosen]!) ? row : chosen;
+    if (row === undefined || up[row] !== 1) return chosen;
+    return cost[row]! <= tieCost ? row : chosen;
   }
 
   roomOf(row: number, columns: FleetColumns, { unit }: DecisionTerms): Room {

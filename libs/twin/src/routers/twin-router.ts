@@ -226,16 +226,17 @@ export class TwinRouter implements EventReader {
       };
       this.learned?.observe(row, outcome, atMs, nowMs);
     }
-    if (speculation !== null) this.prefix?.settle(speculation, true, nowMs);
+    if (speculation !== null) this.prefix?.settle(speculation, row, atMs, true, nowMs);
   }
 
   /** The attempt failed: the engine refused the request, is gone, or died with it. */
   failed(flight: Flight, nowMs: number): void {
-    const { row, booking, speculation } = flight.dispatch!;
+    const { row, atMs, booking, speculation } = flight.dispatch!;
     booking.release(nowMs);
     this.active?.ended(row, flight.text);
     this.gate?.ended(flight, nowMs);
-    if (speculation !== null) this.prefix?.settle(speculation, !Number.isNaN(flight.firstTokenMs), nowMs);
+    if (speculation === null) return;
+    this.prefix?.settle(speculation, row, atMs, !Number.isNaN(flight.firstTokenMs), nowMs);
   }
 
   eventsArrived(row: number, batch: KvBatch, nowMs: number): void {
