@@ -32,7 +32,7 @@ COPY --from=runtime /runtime /
 ENV PATH=/usr/local/bin NODE_ENV=production SLUICE_HOST=0.0.0.0 SLUICE_FLEET=/etc/sluice/fleet.yaml
 WORKDIR /sluice
 USER 1000:1000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["node", "/sluice/healthcheck.mjs"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["node", "/sluice/healthcheck.mjs"]
 ENTRYPOINT ["node", "--enable-source-maps", "/sluice/app/dist/main.js"]
 
 # What the app needs at run time and nothing else.

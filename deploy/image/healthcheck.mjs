@@ -7,7 +7,7 @@ const end = (ok, text) => {
   console.log(`${url}: ${text}`);
   process.exit(ok ? 0 : 1);
 };
-const request = get(url, { timeout: 2500 }, async (response) => {
+const request = get(url, { timeout: 4500 }, async (response) => {
   let body = '';
   for await (const chunk of response) body += chunk;
   end(response.statusCode === 200, `${response.statusCode} ${body}`);

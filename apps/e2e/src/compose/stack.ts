@@ -25,6 +25,7 @@ const wgetStandIn = fileURLToPath(new URL('wget-by-bash.sh', import.meta.url));
 
 /** What Docker says of a container. */
 export interface Container {
+  readonly id: string;
   readonly service: string;
   readonly image: string;
   readonly status: string;
@@ -37,14 +38,26 @@ export interface Container {
   readonly readOnlyRoot: boolean;
   /** Host addresses of published ports. */
   readonly hostAddresses: readonly string[];
+  /** Command of the health check, to be run in the container. */
+  readonly check: readonly string[];
+  /** From the last end of its process to its last start; null before the first end. */
+  readonly downMs: number | null;
 }
 
 interface Inspected {
-  readonly Config: { readonly Image: string; readonly User: string; readonly Labels: Record<string, string> };
+  readonly Id: string;
+  readonly Config: {
+    readonly Image: string;
+    readonly User: string;
+    readonly Labels: Record<string, string>;
+    readonly Healthcheck?: { readonly Test: readonly string[] };
+  };
   readonly State: {
     readonly Status: string;
     readonly ExitCode: number;
     readonly Pid: number;
+    readonly StartedAt: string;
+    readonly FinishedAt: string;
     readonly Health?: { readonly Status: string };
   };
   readonly RestartCount: number;
@@ -117,12 +130,10 @@ export class Stack implements AdminReader {
     await this.#compose('build', ...built.filter((service) => !['nats', 'redis', 'prometheus'].includes(service)));
   }
 
-  /** Checks every two seconds, so that a test need not wait; and a wget for the image that was made without one. */
+  /** A wget for an image that was made here without one; nothing else differs from the repository's file. */
   async #writeOverride(natsImage: string): Promise<void> {
-    const services: Record<string, object> = {};
-    for (const service of this.services) services[service] = { healthcheck: { interval: '2s' } };
     const digests = await this.#run('image', 'inspect', '-f', '{{len .RepoDigests}}', natsImage).catch(() => '1');
-    if (digests.trim() === '0') Object.assign(services['nats']!, { volumes: [`${wgetStandIn}:/usr/bin/wget:ro`] });
+    const services = digests.trim() === '0' ? { nats: { volumes: [`${wgetStandIn}:/usr/bin/wget:ro`] } } : {};
     await writeFile(this.#override, JSON.stringify({ services }));
   }
 
@@ -150,53 +161,58 @@ export class Stack implements AdminReader {
   }
 
   async container(service: string): Promise<Container> {
-    const [found] = await this.containers(service);
+    const found = (await this.containers()).find((container) => container.service === service);
     if (found === undefined) throw new Error(`${service} has no container`);
     return found;
   }
 
-  /** Containers of `services`, or of all. */
-  async containers(...services: readonly string[]): Promise<Container[]> {
-    const ids = (await this.#compose('ps', '-a', '-q', ...services)).trim().split('\n');
-    const inspected = JSON.parse(await this.#run('inspect', ...ids)) as Inspected[];
-    return inspected.map(({ Config, State, RestartCount, HostConfig, NetworkSettings }) => ({
-      service: Config.Labels['com.docker.compose.service']!,
-      image: Config.Image,
-      status: State.Status,
-      health: State.Health?.Status ?? 'none',
-      exitCode: State.ExitCode,
-      restarts: RestartCount,
-      pid: State.Pid,
-      user: Config.User,
-      readOnlyRoot: HostConfig.ReadonlyRootfs,
-      hostAddresses: Object.values(NetworkSettings.Ports).flatMap((ports) => (ports ?? []).map((port) => port.HostIp)),
-    }));
+  /** Every container of the project. */
+  async containers(): Promise<Container[]> {
+    const label = `label=com.docker.compose.project=${this.#project}`;
+    const ids = (await this.#run('ps', '--all', '--quiet', '--filter', label)).trim().split('\n');
+    return (JSON.parse(await this.#run('inspect', ...ids)) as Inspected[]).map(containerOf);
   }
 
-  /** Waits until the health checks of `services` (all when empty) are content. Returns the milliseconds it took. */
-  async untilHealthy(timeoutMs: number, ...services: readonly string[]): Promise<number> {
-    const { tookMs } = await waitFor(`${services.join(', ') || 'every service'} healthy`, timeoutMs, async () => {
-      const waiting = (await this.containers(...services)).filter(({ health }) => health !== 'healthy');
+  /** Waits until Docker calls every container healthy. Returns the milliseconds it took. */
+  async untilHealthy(timeoutMs: number): Promise<number> {
+    const { tookMs } = await waitFor('every container healthy', timeoutMs, async () => {
+      const waiting = (await this.containers()).filter(({ health }) => health !== 'healthy');
       if (waiting.length === 0) return true;
+      await pause();
       throw new Error(waiting.map(({ service, status, health }) => `${service} ${status} ${health}`).join(', '));
+    });
+    return tookMs;
+  }
+
+  /** Waits until the health check of `service`, run here and now, is content. Returns the milliseconds it took. */
+  async untilContent(service: string, timeoutMs: number): Promise<number> {
+    const { id, check } = await this.container(service);
+    const { tookMs } = await waitFor(`health check of ${service} content`, timeoutMs, async () => {
+      await this.#run('exec', id, ...check).catch(async (error: unknown) => {
+        await pause();
+        throw error;
+      });
+      return true;
     });
     return tookMs;
   }
 
   /**
    * Kills a container's process from outside, as a crash would: `docker kill` counts as the user's own stop, after which
-   * no restart policy acts. Resolves when Docker has started it again; returns the milliseconds from the kill.
+   * no restart policy acts. Resolves when Docker has started it again; returns how long it was down.
    */
   async crash(service: string): Promise<number> {
     const before = await this.container(service);
     const script = `process.kill(${before.pid}, 'SIGKILL')`;
     const helper = ['run', '--rm', '--pid=host', '--user=0:0', '--entrypoint=node', `sluice/router:${TAG}`];
     await this.#run(...helper, '-e', script);
-    const { tookMs } = await waitFor(`${service} started again`, MINUTE_MS, async () => {
+    const { value } = await waitFor(`${service} started again`, MINUTE_MS, async () => {
       const now = await this.container(service);
-      return now.restarts > before.restarts && now.status === 'running';
+      if (now.restarts > before.restarts && now.status === 'running') return { downMs: now.downMs ?? 0 };
+      await pause();
+      return null;
     });
-    return tookMs;
+    return value.downMs;
   }
 
   /** Bytes of an image, all layers together. */
@@ -221,4 +237,26 @@ export class Stack implements AdminReader {
   #run(...args: readonly string[]): Promise<string> {
     return run('docker', args, { env: this.#env, timeoutMs: MINUTE_MS });
   }
+}
+
+/** Between two questions to Docker: each costs the machine that the containers run on. */
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));
+
+function containerOf({ Id, Config, State, RestartCount, HostConfig, NetworkSettings }: Inspected): Container {
+  const [finished, started] = [Date.parse(State.FinishedAt), Date.parse(State.StartedAt)];
+  return {
+    id: Id,
+    service: Config.Labels['com.docker.compose.service']!,
+    image: Config.Image,
+    status: State.Status,
+    health: State.Health?.Status ?? 'none',
+    exitCode: State.ExitCode,
+    restarts: RestartCount,
+    pid: State.Pid,
+    user: Config.User,
+    readOnlyRoot: HostConfig.ReadonlyRootfs,
+    hostAddresses: Object.values(NetworkSettings.Ports).flatMap((ports) => (ports ?? []).map((port) => port.HostIp)),
+    check: Config.Healthcheck?.Test.slice(1) ?? [],
+    downMs: finished > 0 ? started - finished : null,
+  };
 }
