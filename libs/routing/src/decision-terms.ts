@@ -16,6 +16,8 @@ export interface DecisionTerms {
   readonly values: readonly Float64Array[];
   /** What is compared: the smallest wins. Infinity for a worker that was not considered. */
   readonly cost: Float64Array;
+  /** Rows that cost this or less were not told apart by cost. -Infinity where only equal costs tie. */
+  tieCost: number;
   /** Makes room for `size` rows of the terms `names`. Called by policies; values are then theirs to write. */
   layout(basis: PolicyId, unit: DecisionTerms['unit'], names: readonly string[], size: number): void;
 }
@@ -27,6 +29,7 @@ class ReusedTerms implements DecisionTerms {
   names: readonly string[] = [];
   values: Float64Array[] = [];
   cost: Float64Array;
+  tieCost = -Infinity;
 
   constructor(capacity: number) {
     this.cost = new Float64Array(capacity);
@@ -37,6 +40,7 @@ class ReusedTerms implements DecisionTerms {
     this.unit = unit;
     this.names = names;
     this.size = size;
+    this.tieCost = -Infinity;
     if (size > this.cost.length) {
       this.cost = new Float64Array(size * 2);
       this.values = [];

@@ -17,7 +17,6 @@ export type { DecisionTerms } from './decision-terms.ts';
 export { ShadowPolicies } from './shadow.ts';
 export type { ShadowChoice, ShadowTally } from './shadow.ts';
 export { drawByDecision } from './draw-by-decision.ts';
-export { tieBand } from './tie-band.ts';
 export { ActiveBlocks } from './active-blocks.ts';
 export { createFleetTable } from './fleet-table.ts';
 export type { FleetTable, ScrapedSignals } from './fleet-table.ts';

@@ -1,5 +1,4 @@
 import { PROFILES } from '@sluice/engine-model';
-import { tieBand } from '@sluice/routing';
 import { runTwin, summarize } from '@sluice/twin';
 import type { LatencySummary, TwinOptions, TwinRecords } from '@sluice/twin';
 import { LEAD_MS, POLL_MS, PROBE } from './live-run.ts';
@@ -86,10 +85,8 @@ export function compare(experiment: Experiment, twin: TwinRecords, live: LiveRun
 }
 
 /** Whether more than one engine cost so little that chance decided among them. */
-export function isTie({ unit, candidates }: LiveDecision): boolean {
-  const costs = candidates.filter(({ up, cost }) => up && cost !== null).map(({ cost }) => cost!);
-  const band = tieBand(unit, Math.min(...costs));
-  return costs.filter((cost) => cost <= band).length > 1;
+export function isTie({ tieCost, candidates }: LiveDecision): boolean {
+  return candidates.filter(({ up, cost }) => up && cost !== null && tieCost !== null && cost <= tieCost).length > 1;
 }
 
 const count = (flags: readonly boolean[]): number => flags.filter(Boolean).length;

@@ -30,6 +30,7 @@ export interface LiveDecision {
   readonly unit: DecisionTerms['unit'];
   readonly promptTokens: number;
   readonly expectedOutputTokens: number;
+  readonly tieCost: number | null;
   readonly candidates: readonly { readonly worker: string; readonly up: boolean; readonly cost: number | null }[];
 }
 

@@ -129,13 +129,16 @@ describe('DecisionLog', () => {
     expect(log.get(other)!.followedBy).toBeNull();
   });
 
-  it('says which costs tied: those near the least in milliseconds, equal ones otherwise', () => {
+  it('says which costs tied: those that the policy says, equal ones otherwise', () => {
     const log = new DecisionLog(2, 't');
     const { table, ids, terms } = filled(3);
     terms.layout('expected-latency', 'ms', [], 3);
     terms.cost.set([100, 200, Infinity]);
-    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBeCloseTo(101);
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBe(100);
+    terms.tieCost = 101;
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBe(101);
     terms.cost.fill(Infinity);
+    terms.tieCost = -Infinity;
     expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBeNull();
   });
 });

@@ -6,7 +6,6 @@ import type {
   LiveRequest,
 } from '@sluice/contracts';
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
-import { tieBand } from '@sluice/routing';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
@@ -59,6 +58,7 @@ class Entry {
   names: readonly string[] = [];
   ids: readonly WorkerId[] = [];
   numbers = new Float64Array(0);
+  tieCost = -Infinity;
   followedBy: string | null = null;
   result: DecisionOutcome | null = null;
 }
@@ -105,6 +105,7 @@ export class DecisionLog {
     entry.size = size;
     entry.basis = terms.basis;
     entry.unit = terms.unit;
+    entry.tieCost = terms.tieCost;
     entry.names = terms.names;
     entry.ids = ids;
     entry.followedBy = null;
@@ -206,7 +207,7 @@ export class DecisionLog {
       promptTokens: entry.query.promptTokens,
       expectedOutputTokens: entry.query.expectedOutputTokens,
       worker: entry.ids[entry.row]!,
-      tieCost: finite(tieBand(entry.unit, leastCost)),
+      tieCost: finite(Math.max(entry.tieCost, leastCost)),
       followedBy: entry.followedBy,
       candidates,
       outcome: entry.result,

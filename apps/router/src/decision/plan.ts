@@ -1,7 +1,7 @@
 import type { Line, Placement, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { RouteQuery, WorkerId } from '@sluice/model';
-import { kvForecast, tieBand, usedKvTokens } from '@sluice/routing';
+import { kvForecast, usedKvTokens } from '@sluice/routing';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
 import type { Turn } from '../flow/turn.ts';
@@ -91,8 +91,8 @@ export function planRequest(router: Router, turn: Turn): PlanResult {
 function stayedFor({ pool, plan }: Turn, chosen: number): number {
   const row = plan === null ? -1 : pool.table.row(plan.worker.spec.id);
   if (row < 0 || pool.table.columns.up[row] !== 1) return chosen;
-  const { cost, unit } = pool.terms;
-  return unit === 'ms' && cost[row]! <= tieBand(unit, cost[chosen]!) ? row : chosen;
+  const { cost, tieCost } = pool.terms;
+  return cost[row]! <= tieCost ? row : chosen;
 }
 
 function planOf(router: Router, turn: Turn, row: number, nowMs: number): Plan {

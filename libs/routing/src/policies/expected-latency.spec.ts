@@ -49,6 +49,7 @@ describe('expected-latency: the cost', () => {
     const expected = {
       ttft,
       memoryWait: 0,
+      ownDecode: 0.05 * output * tpot,
       duplicate: 2 * prefill,
       memory: ((uncached + output / 2) / 300_000) * (ttft + output * tpot) * (forecast / (1 - forecast)),
       laterSteps: (0.05 * 10 * (0.046e-3 * (4000 + output / 2) + 0.005) * output) / 2,
@@ -146,10 +147,47 @@ describe('expected-latency: the choice', () => {
     decodeOn(table, 0, 1, 10);
     predictAll(table, QUERY, () => 0);
     table.columns.predictedTtftMs[0] = 240;
-    table.columns.predictedTtftMs[1] = 245;
+    table.columns.predictedTtftMs[1] = 242;
     for (let i = 0; i < 20; i++) expect(decide(table)).toBe(1);
     table.columns.predictedTtftMs[1] = 300;
     for (let i = 0; i < 20; i++) expect(decide(table)).toBe(0);
+  });
+
+  it('draws among the rows whose costs tie and whose own TTFT is the least of these, neither more nor less', () => {
+    const table = pool(40);
+    const draw = seededRng(5);
+    for (const baseMs of [5, 500, 5000]) {
+      predictAll(table, QUERY, () => 0);
+      for (let row = 0; row < 40; row++) {
+        usage(table, row, 0.8 * draw());
+        table.columns.predictedTtftMs[row] = baseMs * (1 + 0.05 * draw());
+      }
+      const picked = new Set<number>();
+      for (let i = 0; i < 3000; i++) picked.add(decide(table));
+      const rows = Array.from({ length: 40 }, (_, row) => row);
+      const cheapest = rows.reduce((a, b) => (out.cost[b]! < out.cost[a]! ? b : a));
+      const error = (ms: number): number => Math.max(1, 0.01 * ms);
+      const tieCost = out.cost[cheapest]! + error(out.cost[cheapest]!) + 0.6 * term('memory', cheapest);
+      expect(out.tieCost).toBeCloseTo(tieCost, 9);
+      const inCost = rows.filter((row) => out.cost[row]! <= tieCost);
+      const leastMs = Math.min(...inCost.map((row) => term('ttft', row)));
+      const inBoth = inCost.filter((row) => term('ttft', row) <= leastMs + error(leastMs));
+      expect([...picked].sort((a, b) => a - b)).toEqual(inBoth);
+    }
+  });
+
+  it('leaves a prefix for memory only when the price of memory differs by more than it can be trusted', () => {
+    const query = { ...QUERY, expectedOutputTokens: 1000 };
+    const cached = (row: number): number => (row === 0 ? 3500 : 0);
+    const goesTo = (kvUsage: number): number => {
+      const table = pool(2);
+      usage(table, 0, kvUsage);
+      usage(table, 1, 0.7);
+      predictAll(table, query, cached);
+      return decide(table, query);
+    };
+    expect(goesTo(0.9)).toBe(0);
+    expect(goesTo(0.97)).toBe(1);
   });
 
   it('prefers free memory, as long as the reading is fresh', () => {

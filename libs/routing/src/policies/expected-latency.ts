@@ -8,6 +8,8 @@ import { chooseByTokenLoad, uncachedTokens } from './token-load.ts';
 
 /** Prices of what a choice costs others, relative to the request's own milliseconds. See docs/how-a-decision-is-made.md. */
 export interface ExpectedLatencyOptions {
+  /** Share of the request's own decode time: what its first token is worth against its later ones. */
+  readonly ownDecodePrice: number;
   /** g0: times the uncached prefill is charged again as a duplicate of a prefix. */
   readonly duplicatePrice: number;
   /** pm: price of KV memory. */
@@ -20,19 +22,25 @@ export interface ExpectedLatencyOptions {
   readonly tieShare: number;
   /** So are costs within this many milliseconds. */
   readonly tieMs: number;
+  /** Share of the best one's memory term that is added to the tie: it prices what may come, and is the least sure of all. */
+  readonly memoryDoubt: number;
 }
 
-/** Best of the search over some 100 forms; each lies in a wide basin. */
+/** Best of a search; each lies in a wide basin. */
 export const EXPECTED_LATENCY_DEFAULTS: ExpectedLatencyOptions = {
+  ownDecodePrice: 0.05,
   duplicatePrice: 2,
   memoryPrice: 1,
   laterStepsPrice: 0.05,
   stallPrice: 0.05,
   tieShare: 0.01,
   tieMs: 1,
+  memoryDoubt: 0.6,
 };
 
-const TERMS = ['ttft', 'memoryWait', 'duplicate', 'memory', 'laterSteps', 'stall', 'slo'] as const;
+const TERMS = ['ttft', 'memoryWait', 'ownDecode', 'duplicate', 'memory', 'laterSteps', 'stall', 'slo'] as const;
+const TTFT = TERMS.indexOf('ttft');
+const MEMORY = TERMS.indexOf('memory');
 const NEEDS = [
   'cachedTokens',
   'predictedTtftMs',
@@ -61,8 +69,9 @@ const LEAST_NET_SHARE = 0.25;
 type LatencyPolicyId = 'expected-latency' | 'oracle';
 
 /**
- * Least expected latency in milliseconds: the request's own predicted TTFT and wait for memory, plus what its choice
- * costs others. Costs within the model's error are ties, broken by power of two choices on the ledger. Without a usable
+ * Least expected latency in milliseconds: the request's own predicted TTFT, wait for memory and a share of its decode
+ * time, plus what its choice costs others. Costs within the model's error are ties; of these the least own TTFT wins, and
+ * among equals of that too power of two choices on the ledger. Without a usable
  * prediction for every worker that is up it decides as `token-load`, and `out.basis` says so.
  * `oracle` is this policy where the caller knows the true output length and has readings without age: a simulation.
  */
@@ -78,16 +87,15 @@ export function expectedLatency(
       const best = writeCosts(candidates, query, id, prices, out);
       if (best === 'no usable prediction') return chooseByTokenLoad(candidates, query, rng, out);
       if (best < 0) return noWorker(candidates);
-      return breakTie(candidates, out.cost, withinError(out.cost[best]!, prices), rng);
+      out.tieCost = withinError(out.cost[best]!, prices) + prices.memoryDoubt * out.values[MEMORY]![best]!;
+      return breakTie(candidates, out, prices, rng);
     },
   };
 }
 
-/** The largest cost that cannot be told from `leastCostMs`: the model is not that good. */
-export const withinError = (
-  leastCostMs: number,
-  { tieMs, tieShare }: Pick<ExpectedLatencyOptions, 'tieMs' | 'tieShare'>,
-): number => leastCostMs + Math.max(tieMs, tieShare * leastCostMs);
+/** The largest of the milliseconds that cannot be told from `leastMs`: the model is not that good. */
+const withinError = (leastMs: number, { tieMs, tieShare }: ExpectedLatencyOptions): number =>
+  leastMs + Math.max(tieMs, tieShare * leastMs);
 
 const violations = createSloTerms();
 
@@ -102,7 +110,8 @@ function writeCosts(
   const { size, up, predictedTtftMs, predictedTpotMs, decodesRunning, kvCapacityTokens, step } = candidates;
   out.layout(id, 'ms', TERMS, size);
   const { cost } = out;
-  const [ttft, memoryWait, duplicate, memory, laterSteps, stall, slo] = out.values as [
+  const [ttft, memoryWait, ownDecode, duplicate, memory, laterSteps, stall, slo] = out.values as [
+    Float64Array,
     Float64Array,
     Float64Array,
     Float64Array,
@@ -136,6 +145,7 @@ function writeCosts(
       const e2eMs = ttftMs + output * tpotMs;
       memory[row] = ((prices.memoryPrice * (uncached + output / 2)) / capacity) * e2eMs * (occupancy / (1 - occupancy));
     }
+    ownDecode[row] = prices.ownDecodePrice * output * tpotMs;
     duplicate[row] = prices.duplicatePrice * prefillMs;
     laterSteps[row] = (prices.laterStepsPrice * decodes * (kKvMs * (promptTokens + output / 2) + kSeqMs) * output) / 2;
     stall[row] = prices.stallPrice * decodes * (prefillMs + attentionMs);
@@ -145,8 +155,8 @@ function writeCosts(
       cost[row] = Infinity;
       continue;
     }
-    const total =
-      ttftMs + memoryWait[row]! + duplicate[row]! + memory[row]! + laterSteps[row]! + stall[row]! + slo[row]!;
+    const own = ttftMs + memoryWait[row]! + ownDecode[row]! + slo[row]!;
+    const total = own + duplicate[row]! + memory[row]! + laterSteps[row]! + stall[row]!;
     // One worker without a prediction cannot be compared with the rest in milliseconds, so none is.
     if (!(total >= 0 && total < Infinity)) return 'no usable prediction';
     cost[row] = total;
@@ -175,17 +185,24 @@ function memoryWaitMs(candidates: Candidates, row: number, query: RouteQuery, us
   return (missing / perStep) * candidates.predictedTpotMs[row]!;
 }
 
-/** Of two rows drawn at random among those that cost at most `band`, the one with less in flight. */
-function breakTie(candidates: Candidates, cost: Float64Array, band: number, rng: Rng): Choice {
+/** Of two rows drawn at random, among those that tie in cost and then in own TTFT, the one with less in flight. */
+function breakTie(candidates: Candidates, out: DecisionTerms, prices: ExpectedLatencyOptions, rng: Rng): Choice {
   const { size, inflightRequests, queuedPrefillTokens } = candidates;
+  const { cost, tieCost } = out;
+  const ttftMs = out.values[TTFT]!;
+  let leastTtftMs = Infinity;
+  for (let row = 0; row < size; row++) {
+    if (cost[row]! <= tieCost) leastTtftMs = Math.min(leastTtftMs, ttftMs[row]!);
+  }
+  const mostTtftMs = withinError(leastTtftMs, prices);
   let tied = 0;
-  for (let row = 0; row < size; row++) if (cost[row]! <= band) tied++;
+  for (let row = 0; row < size; row++) if (cost[row]! <= tieCost && ttftMs[row]! <= mostTtftMs) tied++;
   const first = uniform(rng, tied);
   const second = tied === 1 ? first : (first + 1 + uniform(rng, tied - 1)) % tied;
   let a = -1;
   let b = -1;
   for (let row = 0, index = 0; row < size; row++) {
-    if (!(cost[row]! <= band)) continue;
+    if (!(cost[row]! <= tieCost && ttftMs[row]! <= mostTtftMs)) continue;
     if (index === first) a = row;
     if (index === second) b = row;
     index++;

@@ -1,7 +1,7 @@
 import { createFlowControl } from '@sluice/flow-control';
 import type { FlowControl, FlowControlOptions, FlowHost, Line, Placement, Room, Ticket } from '@sluice/flow-control';
 import type { FleetColumns } from '@sluice/model';
-import { EXPECTED_LATENCY_DEFAULTS, usedKvTokens } from '@sluice/routing';
+import { usedKvTokens } from '@sluice/routing';
 import type { Booking, DecisionTerms } from '@sluice/routing';
 import type { Flight } from '../clients/flight.ts';
 import type { Timeline } from '../clock/timeline.ts';
