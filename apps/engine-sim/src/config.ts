@@ -38,6 +38,8 @@ export interface EngineSimConfig {
   readonly maxModelLen: number;
   readonly kvEvents: KvEventsConfig | null;
   readonly apiKey: string | null;
+  /** Where spans go, by the flag; null: as OTEL_* say. */
+  readonly otlpTracesEndpoint: string | null;
   readonly seed: number;
   readonly ranks: number;
   readonly promptTokensDetails: boolean;
@@ -81,6 +83,7 @@ function command(): Command {
     .option('--kv-events-config <JSON>', 'the three above as vLLM takes them')
     .option('--kv-events-form <FORM>', 'map (vLLM since June 2026) | array (before)', 'map')
     .option('--api-key <KEY>', 'require this key for /v1')
+    .option('--otlp-traces-endpoint <URL>', 'send a span of each request there (OTLP over HTTP); else as OTEL_* say')
     .option('--seed <N>', 'seed of the generated text', '0')
     .option('--data-parallel-size <N>', 'ranks behind the one port', '1')
     .option('--kv-events-clock-offset <SECONDS>', 'KV events tell the time as a clock that is wrong by so much', '0')
@@ -157,6 +160,7 @@ export function parseEngineSimConfig(argv: readonly string[]): ConfigResult {
     maxModelLen,
     kvEvents,
     apiKey: options['apiKey'] ?? null,
+    otlpTracesEndpoint: options['otlpTracesEndpoint'] ?? null,
     seed: number('seed', options['seed'], Number.isSafeInteger, 'a whole number'),
     ranks,
     promptTokensDetails: program.getOptionValue('promptTokensDetails') !== false,

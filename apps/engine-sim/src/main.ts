@@ -1,3 +1,4 @@
+import { createLogger, openTracing, parseTracingConfig } from '@sluice/telemetry';
 import { parseEngineSimConfig } from './config.ts';
 import { startSimulator } from './start-simulator.ts';
 
@@ -10,7 +11,16 @@ if (result.kind !== 'config') {
   process.exit(isHelp ? 0 : 1);
 }
 const { config } = result;
-const simulator = await startSimulator(config, (error) => console.error('engine-sim:', error)).catch(
+const parsed = parseTracingConfig(
+  config.otlpTracesEndpoint === null
+    ? process.env
+    : { ...process.env, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: config.otlpTracesEndpoint },
+);
+if (!parsed.ok) for (const error of parsed.errors) console.error(`engine-sim: ${error}`);
+if (!parsed.ok) process.exit(1);
+const logger = createLogger({ service: 'engine-sim', level: 'warn', write: (line) => process.stderr.write(line) });
+const tracing = await openTracing('engine-sim', parsed.config, logger);
+const simulator = await startSimulator(config, (error) => console.error('engine-sim:', error), tracing).catch(
   (error: unknown) => {
     console.error(`engine-sim: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PromptKit } from '@sluice/prompt';
+import type { Tracing } from '@sluice/telemetry';
 import type { EngineSimConfig } from './config.ts';
 import type { KvEventFeed } from './engine/kv-event-feed.ts';
 import { Rank } from './engine/rank.ts';
@@ -22,6 +23,7 @@ export class Simulator implements ServedModels {
   readonly feeds: readonly KvEventFeed[];
   readonly metrics: MetricsPage;
   readonly fingerprint: string;
+  readonly tracing: Tracing;
   readonly onError: (error: unknown) => void;
   /** Requests that have no complete answer yet. */
   requestsOpen = 0;
@@ -34,12 +36,14 @@ export class Simulator implements ServedModels {
     kit: PromptKit,
     tokenizer: Tokenizer,
     feeds: readonly KvEventFeed[],
+    tracing: Tracing,
     onError: (error: unknown) => void,
   ) {
     this.config = config;
     this.kit = kit;
     this.tokenizer = tokenizer;
     this.feeds = feeds;
+    this.tracing = tracing;
     this.onError = onError;
     this.writer = createAnswerWriter(tokenizer, kit.vocabulary.size);
     const metrics = Array.from({ length: config.ranks }, () => new RankMetrics(config.maxModelLen, config.speed));

@@ -3,6 +3,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { loadPromptKit } from '@sluice/prompt';
+import { NO_TRACING } from '@sluice/telemetry';
+import type { Tracing } from '@sluice/telemetry';
 import type { EngineSimConfig } from './config.ts';
 import { openKvEventFeed } from './engine/kv-event-feed.ts';
 import type { KvEventFeed } from './engine/kv-event-feed.ts';
@@ -33,6 +35,7 @@ export interface RunningSimulator {
 export async function startSimulator(
   config: EngineSimConfig,
   onError: (error: unknown) => void,
+  tracing: Tracing = NO_TRACING,
 ): Promise<RunningSimulator> {
   const dir = config.tokenizerDir ?? OWN_TOKENIZER_DIR;
   const [kit, tokenizer] = await Promise.all([loadPromptKit(dir), loadTokenizer(dir)]);
@@ -41,7 +44,7 @@ export async function startSimulator(
     for (let rank = 0; config.kvEvents !== null && rank < config.ranks; rank++) {
       feeds.push(await openKvEventFeed(config.kvEvents, rank, onError));
     }
-    const simulator = new Simulator(config, kit, tokenizer, feeds, onError);
+    const simulator = new Simulator(config, kit, tokenizer, feeds, tracing, onError);
     const server = createHttpServer(simulator);
     server.listen(config.port, config.host);
     await once(server, 'listening');
@@ -71,5 +74,5 @@ async function close(simulator: Simulator, server: Server): Promise<void> {
   server.closeIdleConnections();
   await closed;
   clearTimeout(impatience);
-  await Promise.all(simulator.feeds.map((feed) => feed.close()));
+  await Promise.all([...simulator.feeds.map((feed) => feed.close()), simulator.tracing.close()]);
 }

@@ -1,9 +1,9 @@
-import { kvDeltas, kvFeed, kvResync } from '@sluice/contracts';
+import { kvDeltas, kvFeed, kvResync, kvTraced, readKvBatchHeader } from '@sluice/contracts';
 import type { Bus, Unsubscribe } from '@sluice/bus';
 import type { FleetSource } from '@sluice/discovery';
 import type { KvEventStream, KvEventStreamOptions } from '@sluice/engine-wire';
 import type { Fleet, KvEventSource, PoolSpec, WorkerSpec } from '@sluice/model';
-import type { Logger } from '@sluice/telemetry';
+import type { BatchSpans, Logger } from '@sluice/telemetry';
 import { newRankCounters } from './feed/rank-counters.ts';
 import type { RankCounters } from './feed/rank-counters.ts';
 import { RankReader } from './feed/rank-reader.ts';
@@ -21,6 +21,8 @@ export interface BridgeOptions {
   readonly openStream: (options: KvEventStreamOptions) => KvEventStream;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Told of every batch that was published; absent where nothing is traced. */
+  readonly spans?: BatchSpans;
   /** An engine batch was published so long after the engine made it. */
   readonly onBatch: (lagMs: number) => void;
   /** Between two reports of every feed's state. */
@@ -65,6 +67,7 @@ export class Bridge {
     const { bus, fleet, feedMs } = this.#options;
     this.#subscriptions.push(
       bus.subscribe(kvResync, ({ pool, worker }) => this.#onResync(pool, worker)),
+      bus.subscribe(kvTraced, (batch, trace) => this.#options.spans?.trace(batch, trace)),
       bus.onDrop((stream, tokens) => {
         if (stream.name === kvDeltas.name) this.#onDrop(tokens[1] ?? '');
       }),
@@ -154,6 +157,7 @@ export class Bridge {
   #read(worker: WorkerSpec, source: KvEventSource, vocabulary: SpanSource): RankReader {
     const { bus, logger, now, onBatch, openStream, timing, maxBlocksPerRank } = this.#options;
     const tokens = [worker.pool, worker.id];
+    const { spans } = this.#options;
     const log = logger.child({ worker: worker.id });
     log.info({ source }, 'reading KV events');
     return new RankReader({
@@ -165,7 +169,10 @@ export class Bridge {
         ...(maxBlocksPerRank !== undefined && { maxBlocks: maxBlocksPerRank }),
       }),
       openStream,
-      send: (bytes) => bus.append(kvDeltas, tokens, bytes),
+      send: (bytes) => {
+        bus.append(kvDeltas, tokens, bytes);
+        if (spans !== undefined) noteBatch(spans, worker.id, bytes);
+      },
       now,
       warn: (message) => log.warn(message),
       onChange: () => this.#report(worker.id),
@@ -230,6 +237,13 @@ export class Bridge {
       lagMs: reader.lagMs,
     });
   }
+}
+
+/** From the engine's own stamp, by its clock, to now. */
+function noteBatch(spans: BatchSpans, worker: string, bytes: Uint8Array): void {
+  const { epoch, seq, engineTimeMs } = readKvBatchHeader(bytes);
+  const nowMs = Date.now();
+  spans.handled({ worker, epoch, seq }, engineTimeMs > 0 && engineTimeMs < nowMs ? engineTimeMs : nowMs);
 }
 
 const signatureOf = (worker: WorkerSpec, pool: PoolSpec | undefined): string =>

@@ -2,6 +2,7 @@ import { watchFleet } from '@sluice/discovery';
 import { openKvEventStream } from '@sluice/engine-wire';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { loadPromptKit } from '@sluice/prompt';
+import { BatchSpans } from '@sluice/telemetry';
 import { Bridge } from './bridge.ts';
 import { bridgeMetrics } from './bridge-metrics.ts';
 import type { EventBridgeConfig } from './config.ts';
@@ -12,7 +13,7 @@ import { EventBridgeModule } from './event-bridge.module.ts';
  * @throws FleetFileError when the fleet file cannot be read or is invalid.
  */
 export function createEventBridgeService(config: EventBridgeConfig, context: ServiceContext): Service {
-  const { bus, logger, metrics } = context;
+  const { bus, logger, metrics, tracing } = context;
   const fleet = watchFleet({
     path: config.fleet,
     onError: (errors) => logger.error({ errors }, 'fleet file is invalid; the last good fleet stays in force'),
@@ -25,6 +26,7 @@ export function createEventBridgeService(config: EventBridgeConfig, context: Ser
     loadVocabulary: async (dir) => (await loadPromptKit(dir)).vocabulary,
     openStream: openKvEventStream,
     now: Date.now,
+    ...(tracing?.isOn && { spans: new BatchSpans(tracing, 'bridge kv.v1', 'producer') }),
     onBatch: (lagMs) => measured.observeLag(lagMs),
     feedMs: config.feedMs,
     timing: { replaySilenceMs: config.replaySilenceMs, idleCheckMs: config.idleCheckMs },

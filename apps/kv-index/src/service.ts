@@ -1,6 +1,7 @@
 import { watchFleet } from '@sluice/discovery';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { loadPromptKit } from '@sluice/prompt';
+import { BatchSpans } from '@sluice/telemetry';
 import { ChatRenderer } from './chat-renderer.ts';
 import type { KvIndexConfig } from './config.ts';
 import { KvIndexModule } from './kv-index.module.ts';
@@ -12,7 +13,7 @@ import { KvIndex } from './state/kv-index.ts';
  * @throws FleetFileError when the fleet file cannot be read or is invalid.
  */
 export function createKvIndexService(config: KvIndexConfig, context: ServiceContext): Service {
-  const { bus, store, logger, metrics } = context;
+  const { bus, store, logger, metrics, tracing } = context;
   const fleet = watchFleet({
     path: config.fleet,
     onError: (errors) => logger.error({ errors }, 'fleet file is invalid; the last good fleet stays in force'),
@@ -26,6 +27,7 @@ export function createKvIndexService(config: KvIndexConfig, context: ServiceCont
     writeDelayMs: config.writeDelayMs,
     storeWaitMs: config.storeWaitMs,
     now: Date.now,
+    ...(tracing?.isOn && { spans: new BatchSpans(tracing, 'apply kv.v1', 'consumer') }),
     onBatch: (lagMs) => measured.observeLag(lagMs),
     onStoreError: (error) => {
       measured.storeError();

@@ -1,6 +1,8 @@
 import { routeOutcome } from '@sluice/contracts';
 import type { EngineShape } from '@sluice/latency-model';
 import type { ServiceContext, ServiceStatus } from '@sluice/nest-kit';
+import { followMessage, NO_TRACING } from '@sluice/telemetry';
+import type { Tracing } from '@sluice/telemetry';
 import type { LatencyPredictorConfig } from './config.ts';
 import { DurableCopy } from './predictor/durable-copy.ts';
 import { predictorMetrics } from './predictor/metrics.ts';
@@ -14,12 +16,14 @@ export class LatencyPredictor {
   readonly publisher: Publisher;
   readonly engine: EngineShape;
   readonly #context: ServiceContext;
+  readonly #tracing: Tracing;
   readonly #copy: DurableCopy;
   readonly #metrics: PredictorMetrics;
   #unsubscribe: (() => void) | null = null;
 
   constructor(config: LatencyPredictorConfig, context: ServiceContext) {
     this.#context = context;
+    this.#tracing = context.tracing ?? NO_TRACING;
     this.engine = { chunkTokens: config.chunkTokens };
     this.predictor = new Predictor({ priors: config.priors, engine: this.engine });
     this.#metrics = predictorMetrics(context.metrics, this.predictor);
@@ -32,9 +36,16 @@ export class LatencyPredictor {
 
   async start(): Promise<void> {
     await this.#copy.start();
-    this.#unsubscribe = this.#context.bus.subscribe(routeOutcome, (outcome) => {
+    this.#unsubscribe = this.#context.bus.subscribe(routeOutcome, (outcome, trace) => {
+      const span = followMessage(this.#tracing, routeOutcome, trace);
       const result = this.predictor.observe(outcome, Date.now());
       this.#metrics.outcome(result);
+      span.set({
+        'sluice.decision.id': outcome.decisionId,
+        'sluice.variant': outcome.variant,
+        'sluice.learned': result.kind,
+      });
+      span.end();
       if (result.kind !== 'learned') return;
       this.#copy.changed(outcome.pool, outcome.variant);
       if (result.newRegime) {

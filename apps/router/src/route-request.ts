@@ -68,6 +68,7 @@ export async function routeRequest(router: Router, { api, headers, body, client,
     const { worker, decisionId } = plan;
     const speculation = router.prefix.speculate(worker, prompt, router.now());
     tried.set(worker.spec.id, decisionId);
+    router.arrivals.await(worker, prompt, trace);
 
     const call = trace.call(plan, request);
     const dispatchedAtMs = performance.now();

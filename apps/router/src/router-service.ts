@@ -22,6 +22,7 @@ import { DataPlane } from './http/data-plane.ts';
 import { LatencyView } from './latency-view.ts';
 import { LiveStream } from './live/live-stream.ts';
 import { RecentLatency } from './live/recent-latency.ts';
+import { followSettings } from './live-settings.ts';
 import { createRouterMetrics, registerGauges } from './metrics.ts';
 import type { Gauges } from './metrics.ts';
 import { EventFeed } from './prefix/event-feed.ts';
@@ -30,6 +31,7 @@ import { createLagMetric, registerReplicaMetrics } from './prefix/replica-metric
 import { RouterModule } from './router.module.ts';
 import type { Router } from './router.ts';
 import { SiblingLink } from './siblings/sibling-link.ts';
+import { PrefixArrivals } from './tracing/prefix-arrivals.ts';
 
 export interface RouterService extends Service {
   /** Origin of the data plane; null until it listens. */
@@ -77,6 +79,7 @@ export function createRouterService(
     ledger: () => ledgerOf(router),
     decision: (id) => router.decisions.get(id),
     async start() {
+      await router.settings.start();
       feed.start();
       if (config.latency === 'learned') unsubscribes.push(latency.follow(bus, () => fleet.refreshSteps()));
       fleet.apply(source.current());
@@ -96,7 +99,8 @@ export function createRouterService(
       logger.info({ url, policy: fleet.policyId, pools: [...fleet.pools.keys()] }, 'data plane is open');
     },
     async stop() {
-      if (url !== null) await dataPlane.drain(config.drainMs);
+      router.settings.stop();
+      if (url !== null) await dataPlane.drain(router.config.drainMs);
       url = null;
       live.close();
       siblings.stop();
@@ -134,16 +138,19 @@ function assemble(
     config.indexNodes,
     ({ policy }) => policy.needs.includes('activePromptTokens') || router.shadows.reads('activePromptTokens'),
   );
-  const feed = new EventFeed(bus, prefix.index, now, createLagMetric(context.metrics));
+  const arrivals = new PrefixArrivals(prefix, bus);
+  const feed = new EventFeed(bus, prefix.index, now, createLagMetric(context.metrics), arrivals);
   prefix.useFeed(feed);
+  const settings = followSettings(config, context, filled, () => router);
   const flow = new FlowGate({
-    config: config.flow,
+    limits: () => settings.current.flow.limits,
     metrics: new FlowMetrics(context.metrics, () => fleet.pools.values()),
     pick: (turn) => planRequest(router, turn),
     now,
   });
   const fleet: FleetView = new FleetView({
     policy: config.policy,
+    policyOptions: config.policyOptions,
     seed: config.seed,
     filled,
     latency,
@@ -164,9 +171,7 @@ function assemble(
   const health = new ScrapeLoop({
     view: fleet,
     upstream: scrapes,
-    periodMs: config.scrapeMs,
-    timeoutMs: config.scrapeTimeoutMs,
-    downSilenceMs: config.downSilenceMs,
+    timing: () => settings.current,
     onError: (_engine, check) => metrics.scrapeErrors.inc({ cause: check.kind }),
     onLook: (engine: Engine) => {
       metrics.scrapes.inc();
@@ -176,7 +181,10 @@ function assemble(
     now,
   });
   const router: Router = {
-    config,
+    get config() {
+      return settings.current;
+    },
+    settings,
     fleet,
     health,
     prefix,
@@ -194,6 +202,7 @@ function assemble(
     shadows: new Shadows({
       policies: config.shadowPolicies,
       sample: config.shadowSample,
+      policyOptions: config.policyOptions,
       filled,
       observerOf: createShadowMetrics(context.metrics),
       // Next to the seed of decisions, so that the two draw different numbers.
@@ -206,6 +215,7 @@ function assemble(
     bus,
     logger,
     tracing: context.tracing ?? NO_TRACING,
+    arrivals,
     rng: Math.random,
     now,
   };

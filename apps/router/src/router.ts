@@ -1,5 +1,6 @@
 import type { Bus } from '@sluice/bus';
 import type { Rng } from '@sluice/model';
+import type { LiveConfig } from '@sluice/nest-kit';
 import type { Logger, Tracing } from '@sluice/telemetry';
 import type { UpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
@@ -14,10 +15,13 @@ import type { RouterMetrics } from './metrics.ts';
 import type { EventFeed } from './prefix/event-feed.ts';
 import type { PrefixView } from './prefix/prefix-view.ts';
 import type { SiblingLink } from './siblings/sibling-link.ts';
+import type { PrefixArrivals } from './tracing/prefix-arrivals.ts';
 
 /** What a request meets on its way; made once per router. */
 export interface Router {
+  /** In force now: to be read anew wherever it is needed. */
   readonly config: RouterConfig;
+  readonly settings: LiveConfig<RouterConfig>;
   readonly fleet: FleetView;
   readonly health: ScrapeLoop;
   readonly prefix: PrefixView;
@@ -33,6 +37,7 @@ export interface Router {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly tracing: Tracing;
+  readonly arrivals: PrefixArrivals;
   readonly rng: Rng;
   /** Milliseconds since the Unix epoch, never going back. */
   readonly now: () => number;

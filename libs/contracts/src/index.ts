@@ -24,7 +24,7 @@ export {
 export type { KvBatchHeader, KvBatchSink } from './kv-batch.ts';
 export { kvBatchCodec } from './kv-codec.ts';
 export type { KvBatchPosition } from './kv-codec.ts';
-export { kvFeed, kvLookup, kvResync, kvSnapshot } from './kv-control.ts';
+export { kvFeed, kvLookup, kvResync, kvSnapshot, kvTraced } from './kv-control.ts';
 export { decodeLedgerMessage, encodeLedgerMessage, LEDGER_VERSION, ledgerMessages } from './ledger.ts';
 export { latencyParameters, routeOutcome, regimeFactorsSchema, stepParametersSchema } from './outcome.ts';
 export {

@@ -28,6 +28,15 @@ export const kvFeed = defineSubject(
   }),
 );
 
+/**
+ * A router found blocks of a traced request in a worker's batch: whoever handled that batch adds its part to the trace whose
+ * context comes with this message. Sent for sampled requests alone.
+ */
+export const kvTraced = defineSubject(
+  'kv-traced.v1',
+  z.strictObject({ pool: z.string(), worker: z.string(), epoch: z.number(), seq: z.number().int() }),
+);
+
 /** A page of the index's own copy of one worker, as an encoded KV batch in base64 (BEGIN on the first page). */
 export const kvSnapshot = defineRequest(
   'kv-snapshot.v1',

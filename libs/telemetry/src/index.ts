@@ -28,3 +28,6 @@ export { parseTracingConfig } from './tracing/tracing-config.ts';
 export type { ParsedTracing, SamplerId, TracingConfig } from './tracing/tracing-config.ts';
 export { Attribute, GenAi } from './tracing/semantics.ts';
 export { decodeOtlpSpans } from './tracing/otlp-spans.ts';
+export { followMessage } from './tracing/follow-message.ts';
+export { BatchSpans } from './tracing/batch-spans.ts';
+export type { BatchId } from './tracing/batch-spans.ts';

@@ -24,6 +24,8 @@ export interface ExchangeOptions {
   readonly blockSize: number;
   readonly promptTokensDetails: boolean;
   readonly arrivedMs: number;
+  /** Called when the engine has written the last token, before the client has it. */
+  readonly onFinished: (exchange: Exchange) => void;
   /** Called once, when the request is over for whatever reason. */
   readonly onEnd: () => void;
 }
@@ -121,6 +123,7 @@ export class Exchange implements Generation, GenerationListener {
 
   private end(ending: Ending): void {
     const { request, response, format, header } = this.options;
+    this.options.onFinished(this);
     this.settle();
     if (request.stream) {
       if (request.includeUsage) sendEvent(response, format.usageChunk(header, this.usage()));

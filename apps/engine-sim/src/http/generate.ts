@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { contextOf } from '@sluice/telemetry';
+import { recordRequestSpan } from '../engine/request-span.ts';
 import { CHAT_FORMAT, COMPLETION_FORMAT } from '../openai/answer-format.ts';
 import { parseBody } from '../openai/body.ts';
 import type { Parsed } from '../openai/body.ts';
@@ -39,19 +41,17 @@ export function generate(
   const salt = simulator.config.prefixCaching ? {} : { cacheSalt: randomBytes(8).toString('hex') };
   const value = { ...request.value, ...salt };
   const requestId = incoming.headers['x-request-id'];
-  const id = typeof requestId === 'string' ? requestId : randomBytes(8).toString('hex');
+  const unique = typeof requestId === 'string' ? requestId : randomBytes(8).toString('hex');
+  const id = `${endpoint === 'chat' ? 'chatcmpl' : 'cmpl'}-${unique}`;
+  const parent = contextOf(incoming.headers['traceparent'], incoming.headers['tracestate']);
+  const { speed } = simulator.config;
   simulator.requestsOpen++;
   const exchange = new Exchange({
     response,
     rank: rank.value,
     request: value,
     format: endpoint === 'chat' ? CHAT_FORMAT : COMPLETION_FORMAT,
-    header: {
-      id: `${endpoint === 'chat' ? 'chatcmpl' : 'cmpl'}-${id}`,
-      createdS: Math.floor(Date.now() / 1000),
-      model: value.model,
-      fingerprint: simulator.fingerprint,
-    },
+    header: { id, createdS: Math.floor(Date.now() / 1000), model: value.model, fingerprint: simulator.fingerprint },
     promptTokens: prompt.value,
     maxTokens: Math.min(value.maxTokens ?? Infinity, room),
     answer: simulator.writer.answer(prompt.value, simulator.config.seed + value.seed),
@@ -60,6 +60,14 @@ export function generate(
     blockSize: simulator.config.blockSize,
     promptTokensDetails: simulator.config.promptTokensDetails,
     arrivedMs,
+    onFinished: (generation) =>
+      recordRequestSpan(simulator.tracing, parent, {
+        id,
+        generation,
+        maxTokens: value.maxTokens,
+        speed,
+        endedMs: performance.now(),
+      }),
     onEnd: () => simulator.requestsOpen--,
   });
   rank.value.submit(exchange);

@@ -1,11 +1,12 @@
 import type { Bus, Unsubscribe } from '@sluice/bus';
-import { kvBatchCodec, kvDeltas, kvFeed, kvResync, readKvBatchHeader } from '@sluice/contracts';
+import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvTraced, readKvBatchHeader } from '@sluice/contracts';
 import type { FleetSource } from '@sluice/discovery';
 import { TIERS } from '@sluice/model';
 import type { Fleet, PoolId, Tier, WorkerId, WorkerSpec } from '@sluice/model';
 import { createPrefixIndex, ReplicaFollower } from '@sluice/prefix-index';
 import type { Confidence, FollowerCounters, IndexStats, PrefixIndex, SnapshotReply } from '@sluice/prefix-index';
 import type { Store } from '@sluice/store';
+import type { BatchSpans } from '@sluice/telemetry';
 import { DurableCopy } from './durable-copy.ts';
 import { keyText } from './durable-record.ts';
 import { Lookup } from './lookup.ts';
@@ -22,6 +23,8 @@ export interface KvIndexOptions {
   readonly storeWaitMs: number;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Told of every batch that was applied; absent where nothing is traced. */
+  readonly spans?: BatchSpans;
   /** A batch was applied this long after the engine made it. */
   readonly onBatch: (lagMs: number) => void;
   readonly onStoreError: (error: unknown) => void;
@@ -115,6 +118,7 @@ export class KvIndex {
       bus.subscribe(kvFeed, (feed) => {
         if (feed.state !== 'waiting') this.#follower.onFeed(feed.worker as WorkerId, feed.epoch, feed.seq);
       }),
+      bus.subscribe(kvTraced, (batch, trace) => this.#options.spans?.trace(batch, trace)),
       bus.onState((state) => {
         if (state === 'connected') this.#follower.reconnected();
       }),
@@ -226,8 +230,10 @@ export class KvIndex {
   }
 
   #onBatch(worker: WorkerId, bytes: Uint8Array): void {
+    const startMs = performance.now();
     if (this.#follower.onBatch(worker, bytes) !== 'applied') return;
-    const { engineTimeMs } = readKvBatchHeader(bytes);
+    const { engineTimeMs, epoch, seq } = readKvBatchHeader(bytes);
+    this.#options.spans?.handled({ worker, epoch, seq }, startMs);
     if (engineTimeMs === 0) return;
     const lagMs = Math.max(0, this.#options.now() - engineTimeMs);
     this.#workers.get(worker)!.lagMs = lagMs;

@@ -3,6 +3,7 @@ import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvSnapshot, readKvBatchHeader
 import type { PoolId, WorkerId } from '@sluice/model';
 import { ReplicaFollower } from '@sluice/prefix-index';
 import type { FollowerCounters, Position, PrefixIndex, SnapshotReply } from '@sluice/prefix-index';
+import type { PrefixArrivals } from '../tracing/prefix-arrivals.ts';
 import type { FeedView } from './prefix-view.ts';
 
 const TICK_MS = 1000;
@@ -15,15 +16,26 @@ export class EventFeed implements FeedView {
   readonly #bus: Bus;
   readonly #now: () => number;
   readonly #onLag: (lagMs: number) => void;
+  readonly #arrivals: PrefixArrivals;
   readonly #follower: ReplicaFollower;
   readonly #pools = new Map<WorkerId, PoolId>();
   readonly #unsubscribes: (() => void)[] = [];
 
-  /** @param onLag called with the age of every batch that was applied, by the engine's clock */
-  constructor(bus: Bus, index: PrefixIndex, now: () => number, onLag: (lagMs: number) => void) {
+  /**
+   * @param onLag called with the age of every batch that was applied, by the engine's clock
+   * @param arrivals told of every batch that was applied, while it waits for one
+   */
+  constructor(
+    bus: Bus,
+    index: PrefixIndex,
+    now: () => number,
+    onLag: (lagMs: number) => void,
+    arrivals: PrefixArrivals,
+  ) {
     this.#bus = bus;
     this.#now = now;
     this.#onLag = onLag;
+    this.#arrivals = arrivals;
     this.#follower = new ReplicaFollower({
       index,
       codec: kvBatchCodec,
@@ -41,11 +53,7 @@ export class EventFeed implements FeedView {
     const follower = this.#follower;
     const timer = setInterval(() => follower.tick(), TICK_MS);
     this.#unsubscribes.push(
-      this.#bus.consume(kvDeltas, { from: 'new' }, ([, worker], bytes) => {
-        if (!follower.has(worker as WorkerId) || follower.onBatch(worker as WorkerId, bytes) !== 'applied') return;
-        const { engineTimeMs } = readKvBatchHeader(bytes);
-        if (engineTimeMs > 0) this.#onLag(Math.max(0, this.#now() - engineTimeMs));
-      }),
+      this.#bus.consume(kvDeltas, { from: 'new' }, ([, worker], bytes) => this.#onBatch(worker as WorkerId, bytes)),
       this.#bus.subscribe(kvFeed, ({ worker, epoch, seq }) => follower.onFeed(worker as WorkerId, epoch, seq)),
       this.#bus.onState((state) => {
         if (state === 'connected') follower.reconnected();
@@ -83,6 +91,14 @@ export class EventFeed implements FeedView {
 
   get counters(): Readonly<FollowerCounters> {
     return this.#follower.counters;
+  }
+
+  #onBatch(worker: WorkerId, bytes: Uint8Array): void {
+    const startMs = performance.now();
+    if (!this.#follower.has(worker) || this.#follower.onBatch(worker, bytes) !== 'applied') return;
+    const { engineTimeMs } = readKvBatchHeader(bytes);
+    if (engineTimeMs > 0) this.#onLag(Math.max(0, this.#now() - engineTimeMs));
+    if (!this.#arrivals.isIdle) this.#arrivals.applied(worker, bytes, startMs);
   }
 
   async #snapshotPage(worker: WorkerId, cursor: string | null): Promise<SnapshotReply> {

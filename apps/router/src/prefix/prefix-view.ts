@@ -53,6 +53,7 @@ export class PrefixView {
   readonly index: PrefixIndex;
   #feed: FeedView = { confidence: () => 'none', appliedAtMs: () => -Infinity };
   readonly #matches = createMatches(16);
+  readonly #confirmed = createMatches(16);
   readonly #root = new Uint32Array(2);
   /** Finished speculations that wait for the worker's events, oldest first. */
   readonly #ending: { readonly id: SpeculationId; readonly dueMs: number }[] = [];
@@ -154,6 +155,13 @@ export class PrefixView {
     }
     if (this.#countsActive(pool)) this.#active.fill(pool, prompt);
     return firstTokens + prompt.otherBytes / bytesPerToken;
+  }
+
+  /** Of the prompt, what the worker's events say that it holds. */
+  confirmedBytes(worker: WorkerId, prompt: Prompt, nowMs: number): number {
+    const matches = this.#confirmed;
+    this.index.match(prompt.rootHi, prompt.rootLo, prompt.bytes, 1, nowMs, matches);
+    return matches.confirmedBytes[this.row(worker)]!;
   }
 
   /** The prompt was routed to the worker. */

@@ -9,7 +9,6 @@ export const Attribute = {
   httpRoute: 'http.route',
   serverAddress: 'server.address',
   serverPort: 'server.port',
-  messagingSystem: 'messaging.system',
   messagingDestination: 'messaging.destination.name',
   messagingOperation: 'messaging.operation.type',
 } as const;
