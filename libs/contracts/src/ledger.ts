@@ -1,3 +1,4 @@
+import { IN_FLIGHT_COUNTS } from '@sluice/model';
 import type { InFlight, LedgerMessage, LedgerRow, WorkerId } from '@sluice/model';
 import { defineDatagram } from './subject.ts';
 
@@ -11,15 +12,7 @@ export const ledgerMessages = defineDatagram('ledger.v1', ['pool']);
 
 export const LEDGER_VERSION = 1;
 const HEADER_BYTES = 32;
-const COUNTS = [
-  'requests',
-  'queuedPrefillTokens',
-  'decodes',
-  'decodeContextTokens',
-  'heldKvTokens',
-  'growthTokens',
-] as const satisfies readonly (keyof InFlight)[];
-const COUNTS_BYTES = COUNTS.length * 4;
+const COUNTS_BYTES = IN_FLIGHT_COUNTS.length * 4;
 const KINDS = ['changes', 'state', 'leave'] as const satisfies readonly LedgerMessage['kind'][];
 const MOST = 0xffffffff;
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
@@ -40,7 +33,7 @@ export function encodeLedgerMessage(message: LedgerMessage): Uint8Array {
   let at = writeId(bytes, 2, HEADER_BYTES, router);
   for (const { worker, inFlight } of rows) {
     at = writeId(bytes, at, at + 1, worker);
-    for (const name of COUNTS) {
+    for (const name of IN_FLIGHT_COUNTS) {
       view.setUint32(at, Math.min(MOST, inFlight[name]), true);
       at += 4;
     }

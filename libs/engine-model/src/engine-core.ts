@@ -1,3 +1,4 @@
+import { normal } from '@sluice/numerics';
 import { BlockPool } from './block-pool.ts';
 import type { CoreHandle, CoreRequest, CoreStep, CoreSubmission, KvSink } from './core-api.ts';
 import type { EngineOptions, EngineStats, FinishReason } from './engine-api.ts';
@@ -354,9 +355,7 @@ export class EngineCore<R extends CoreRequest> {
   private jitterFactor(): number {
     if (this.jitter === undefined) return 1;
     const { sigma, rng } = this.jitter;
-    // Box-Muller; 1 - rng() is never 0
-    const normal = Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-    return Math.exp(sigma * normal - (sigma * sigma) / 2);
+    return Math.exp(sigma * normal(rng) - (sigma * sigma) / 2);
   }
 }
 

@@ -1,10 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { seededRng } from '@sluice/numerics';
+import { normal, seededRng } from '@sluice/numerics';
 import { ErrorTracker } from './error-tracker.ts';
 import { regimeOf } from './regime.ts';
 import type { Regime } from './regime.ts';
-
-const gaussian = (rng: () => number): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 
 describe('regimeOf', () => {
   const load = { queuedPrefillTokens: 0, decodesRunning: 0, decodeContextTokens: 0, inflightRequests: 0 };
@@ -35,7 +33,7 @@ describe('ErrorTracker', () => {
     for (let i = 0; i < 16_000; i++) {
       const regime = regimes[Math.floor(4 * rng())]!;
       const [mean, deviation] = SHAPES[regime];
-      const measuredMs = 100 * Math.exp(mean + deviation * gaussian(rng));
+      const measuredMs = 100 * Math.exp(mean + deviation * normal(rng));
       if (i > 4000) {
         counts[regime][0]!++;
         if (measuredMs <= 100 * tracker.factors(regime).tailFactor) counts[regime][1]!++;

@@ -8,6 +8,7 @@ export type { Fleet, KvEventSource, PoolSpec, Role, WorkerSpec } from './fleet.t
 export type { Rng } from './rng.ts';
 export { rootKey, spanKey } from './span-key.ts';
 export type { PrefixRoot } from './span-key.ts';
+export { IN_FLIGHT_COUNTS } from './ledger-message.ts';
 export type { InFlight, LedgerMessage, LedgerRow } from './ledger-message.ts';
 export type { PrefillBeside } from './prefill-beside.ts';
 export type { Candidates, FleetColumns, RequestColumns, RouteQuery, Signal } from './candidates.ts';

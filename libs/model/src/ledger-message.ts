@@ -15,6 +15,16 @@ export interface InFlight {
   readonly growthTokens: number;
 }
 
+/** The counts by name, in the order in which they cross the wire. */
+export const IN_FLIGHT_COUNTS = [
+  'requests',
+  'queuedPrefillTokens',
+  'decodes',
+  'decodeContextTokens',
+  'heldKvTokens',
+  'growthTokens',
+] as const satisfies readonly (keyof InFlight)[];
+
 /** One router's own requests on one worker. */
 export interface LedgerRow {
   readonly worker: WorkerId;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { QuantileTracker } from './quantile-tracker.ts';
+import { normal } from './normal.ts';
 import { seededRng } from './seeded-rng.ts';
-
-const gaussian = (rng: () => number): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 
 describe('QuantileTracker', () => {
   it('covers the stated share, before and after the distribution shifts', () => {
@@ -11,7 +10,7 @@ describe('QuantileTracker', () => {
     const coverage = (mean: number, deviation: number): number => {
       let covered = 0;
       for (let i = 0; i < 4000; i++) {
-        const sample = mean + deviation * gaussian(rng);
+        const sample = mean + deviation * normal(rng);
         if (i >= 1000 && sample <= tracker.value) covered++;
         tracker.observe(sample);
       }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Rls } from './rls.ts';
+import { normal } from './normal.ts';
 import { seededRng } from './seeded-rng.ts';
-
-const gaussian = (rng: () => number): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 
 describe('Rls', () => {
   const make = (): Rls => new Rls({ dimension: 3, start: 1, variance: 1, lowerBound: 0 });
@@ -14,7 +13,7 @@ describe('Rls', () => {
     const samples: number[] = [];
     for (let i = 0; i < 40; i++) {
       const row = [rng(), rng(), rng()];
-      const sample = 0.5 * row[0]! + 2 * row[1]! + 1.2 * row[2]! + 0.05 * gaussian(rng);
+      const sample = 0.5 * row[0]! + 2 * row[1]! + 1.2 * row[2]! + 0.05 * normal(rng);
       rows.push(row);
       samples.push(sample);
       rls.update(Float64Array.from(row), sample, 0.01, 1);

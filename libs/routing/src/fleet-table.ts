@@ -1,3 +1,4 @@
+import { IN_FLIGHT_COUNTS } from '@sluice/model';
 import type { Candidates, InFlight, Signal, StepParameters, WorkerId } from '@sluice/model';
 import { PrefillQueue } from './prefill-queue.ts';
 
@@ -41,14 +42,6 @@ interface MutableCandidates extends Arrays {
   step: StepParameters[];
 }
 
-const COUNTS = [
-  'requests',
-  'queuedPrefillTokens',
-  'decodes',
-  'decodeContextTokens',
-  'heldKvTokens',
-  'growthTokens',
-] as const satisfies readonly (keyof InFlight)[];
 type Counts = { -readonly [Key in keyof InFlight]: number };
 
 /** Where a worker's counts are kept: they outlive its row, because its requests do. */
@@ -233,7 +226,7 @@ export class FleetTable {
       const done = Math.max(0, (before?.queuedPrefillTokens ?? 0) - (after?.queuedPrefillTokens ?? 0));
       slot.queue.completed(done, done, this.lastMs);
     }
-    for (const name of COUNTS) siblings[name] += (after?.[name] ?? 0) - (before?.[name] ?? 0);
+    for (const name of IN_FLIGHT_COUNTS) siblings[name] += (after?.[name] ?? 0) - (before?.[name] ?? 0);
     slot.siblingShares += (after === null ? 0 : 1) - (before === null ? 0 : 1);
     if (row >= 0 && isOld) {
       this.mutable.heldKvTokensAtScrape[row]! += (after?.heldKvTokens ?? 0) - (before?.heldKvTokens ?? 0);

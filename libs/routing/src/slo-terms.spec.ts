@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RouteQuery } from '@sluice/model';
-import { seededRng } from '@sluice/numerics';
+import { normal, seededRng } from '@sluice/numerics';
 import { createSloTerms, DEFAULT_SPREAD, sloTerms } from './slo-terms.ts';
 
 const query = (limits: Partial<RouteQuery>): RouteQuery => ({
@@ -24,7 +24,6 @@ describe('service level terms', () => {
 
   it('agree with counting draws of the outcome', () => {
     const rng = seededRng(3);
-    const normal = (): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
     for (const [predicted, limit, sigma] of [
       [300, 400, 0.25],
       [500, 400, 0.25],
@@ -35,7 +34,7 @@ describe('service level terms', () => {
       let excess = 0;
       const draws = 50_000;
       for (let i = 0; i < draws; i++) {
-        const outcome = predicted * Math.exp(sigma * normal());
+        const outcome = predicted * Math.exp(sigma * normal(rng));
         if (outcome > limit) late++;
         excess += Math.max(0, outcome - limit);
       }

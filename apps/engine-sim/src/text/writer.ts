@@ -1,4 +1,5 @@
 import { spanKey } from '@sluice/model';
+import { normalOf } from '@sluice/numerics';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Makes up answers: readable words of the vocabulary, a function of the seed and the prompt alone. */
@@ -54,8 +55,7 @@ class WordAnswer implements Answer {
     spanKey(seed, 0, bytes, 0, bytes.length, scratch);
     this.hi = scratch[0]!;
     this.lo = scratch[1]!;
-    const normal = Math.sqrt(-2 * Math.log(1 - this.uniform(-1))) * Math.cos(2 * Math.PI * this.uniform(-2));
-    const tokens = Math.round(MEDIAN_TOKENS * Math.exp(SIGMA * normal));
+    const tokens = Math.round(MEDIAN_TOKENS * Math.exp(SIGMA * normalOf(this.uniform(-1), this.uniform(-2))));
     this.naturalTokens = Math.min(LIMITS.max, Math.max(LIMITS.min, tokens));
   }
 

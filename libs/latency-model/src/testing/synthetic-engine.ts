@@ -1,4 +1,5 @@
 import type { StepParameters } from '@sluice/model';
+import { normal } from '@sluice/numerics';
 import type { Outcome } from '../outcome.ts';
 import type { EngineShape, PromptShape } from '../work.ts';
 import { referenceTpotMs, referenceTtftMs } from './step-reference.ts';
@@ -23,8 +24,7 @@ export function syntheticOutcome(from: SyntheticEngine): Outcome {
     const promptTokens = upTo(8000);
     return { promptTokens, cachedTokens: rng() < 0.5 ? 0 : Math.floor(promptTokens * rng()) };
   };
-  const gaussian = (): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
-  const measured = (ms: number): number => ms * slowness * Math.exp(noise * gaussian());
+  const measured = (ms: number): number => ms * slowness * Math.exp(noise * normal(rng));
 
   const queue = rng() < 0.6 ? [] : Array.from({ length: upTo(4) }, prompt);
   const decodes = Array.from({ length: Math.floor(rng() * 80) }, () => upTo(5000));

@@ -1,10 +1,8 @@
 import type { Rng } from '@sluice/model';
+import { normal } from '@sluice/numerics';
 
 /** Uniform integer in [0, count). */
 export const uniformInt = (rng: Rng, count: number): number => Math.min(count - 1, Math.floor(rng() * count));
-
-/** Normal with mean 0 and deviation 1 (Box-Muller). */
-export const normal = (rng: Rng): number => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 
 /** Exponential with mean 1; 1 - rng() is never 0. */
 export const exponential = (rng: Rng): number => -Math.log(1 - rng());

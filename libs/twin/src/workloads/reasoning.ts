@@ -1,8 +1,8 @@
-import { seededRng } from '@sluice/numerics';
+import { normal, seededRng } from '@sluice/numerics';
 import type { SimulatedRequest } from '../api.ts';
 import { steadyArrivals } from './arrivals.ts';
 import type { Schedule } from './arrivals.ts';
-import { normal, uniformInt } from './distributions.ts';
+import { uniformInt } from './distributions.ts';
 
 /** Short prompts, long answers of very different length: 200 + U(0, 800) tokens in, exp(N(7.2, 0.9)) within 50 to 12,000 out. */
 export function reasoningWorkload(options: Schedule): SimulatedRequest[] {
