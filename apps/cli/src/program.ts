@@ -1,9 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
+import { PROFILE_IDS } from '@sluice/engine-model';
+import { POLICY_IDS } from '@sluice/routing';
 import { addAdminCommands } from './admin-commands.ts';
 import { number } from './arguments.ts';
+import { addBench } from './bench/command.ts';
 import { repeatedOrigin, runner } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
+import { addCompletion } from './completion/command.ts';
 import { addDoctor } from './doctor/command.ts';
+import { addIndex } from './index-lookup/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import type { Surroundings } from './simulate/simulate.ts';
 import { runUp, type UpOptions } from './up/up.ts';
@@ -32,14 +37,18 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     .option('--tokenizer <dir>', "folder with the engines' tokenizer.json and chat template (with --engine)")
     .addOption(new Option('--fleet <file>', 'fleet file that names pools and engines').conflicts(['engine', 'engines']))
     .option('--engines <n>', 'number of simulated engines', number('--engines', 1, 64), 4)
-    .option('--profile <id>', 'hardware and model that simulated engines behave like', 'llama-3.1-8b-h100')
+    .addOption(
+      new Option('--profile <id>', 'hardware and model that simulated engines behave like')
+        .choices(PROFILE_IDS)
+        .default('llama-3.1-8b-h100'),
+    )
     .option(
       '--speed <factor>',
       'simulated engines run this many times faster',
       number('--speed', 0.001, 10_000, false),
       1,
     )
-    .option('--policy <id>', 'routing policy', 'expected-latency')
+    .addOption(new Option('--policy <id>', 'routing policy').choices(POLICY_IDS).default('expected-latency'))
     .option('--port <port>', 'data plane port', number('--port', 1, 65_535), envPort(env['SLUICE_PORT'], 8080))
     .option(
       '--admin-port <port>',
@@ -49,6 +58,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     )
     .option('--services', 'every service as its own process on a real NATS and Redis', false)
     .option('--verbose', 'show the log of every process', false)
+    .option('--json', 'on stdout one line of JSON when it is ready, all else on stderr', false)
     .addHelpText(
       'after',
       '\nWith --services, SLUICE_NATS_URL and SLUICE_REDIS_URL name servers to use; without them nats-server and\n' +
@@ -77,8 +87,11 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     run: runner(surroundings, done),
   };
   addAdminCommands(program, context);
+  addIndex(program, context);
   addDoctor(program, context);
+  addBench(program, context, `http://127.0.0.1:${envPort(env['SLUICE_PORT'], 8080)}`);
   addSimulate(program, surroundings, done);
+  addCompletion(program, context);
 
   return {
     async run(argv) {

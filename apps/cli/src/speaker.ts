@@ -1,7 +1,9 @@
+import type { Terminal } from './progress.ts';
+
 /** Where a command speaks. */
 export interface Speaker {
   readonly out: { readonly columns?: number; write(text: string): unknown };
-  readonly err: { write(text: string): unknown };
+  readonly err: Terminal;
   /** Whether `out` shows colours. */
   readonly colour: boolean;
 }

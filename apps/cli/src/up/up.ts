@@ -22,20 +22,25 @@ export interface UpOptions {
   readonly adminPort: number;
   readonly services: boolean;
   readonly verbose: boolean;
+  /** One line of JSON on stdout when it is ready; all else goes to stderr. */
+  readonly json: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const SIMULATED_MODEL = 'sim';
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+type Print = (line: string) => void;
+const toStdout: Print = (line) => void process.stdout.write(`${line}\n`);
+const toStderr: Print = (line) => void process.stderr.write(`${line}\n`);
 
 /** Starts everything, says how to use it, and runs until it is told to stop. Returns the exit code. */
 export async function runUp(options: UpOptions, env: Environment): Promise<number> {
+  const print = options.json ? toStderr : toStdout;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
   const supervisor = new Supervisor(print, options.verbose);
   supervisor.handleSignals();
   try {
-    const fleetPath = await prepareFleet(options, env, folder, supervisor);
+    const fleetPath = await prepareFleet(options, env, folder, supervisor, print);
     const fleet = await readFleet(fleetPath);
     const base = {
       ...env,
@@ -46,7 +51,8 @@ export async function runUp(options: UpOptions, env: Environment): Promise<numbe
     const urls = options.services
       ? await startServices(options, base, folder, supervisor)
       : await startStandalone(options, base, supervisor);
-    announce(options, fleet, urls);
+    if (options.json) toStdout(readyLine(fleet, urls));
+    else announce(options, fleet, urls);
     return await supervisor.untilStopped();
   } catch (error) {
     if (!supervisor.stopping) process.stderr.write(`sluice up: ${(error as Error).message}\n`);
@@ -63,6 +69,7 @@ async function prepareFleet(
   env: Environment,
   folder: string,
   supervisor: Supervisor,
+  print: Print,
 ): Promise<string> {
   if (options.fleet !== undefined) return resolve(options.fleet);
   let urls = options.engine;
@@ -80,7 +87,7 @@ async function prepareFleet(
     urls = simulated.urls;
     tokenizer ??= appFile('engine-sim', 'assets/tokenizer');
   }
-  const engines = await Promise.all(urls.map(mustProbe));
+  const engines = await Promise.all(urls.map((url) => mustProbe(url, print)));
   if (tokenizer === null)
     print('no --tokenizer given: prefixes are matched by text this router has seen, not by what the engines report');
   const names = urls.map((_url, i) => (options.engine.length === 0 ? `sim-${i + 1}` : `engine-${i + 1}`));
@@ -89,7 +96,7 @@ async function prepareFleet(
   return path;
 }
 
-async function mustProbe(url: string): Promise<ProbedEngine> {
+async function mustProbe(url: string, print: Print): Promise<ProbedEngine> {
   const probe = await probeEngine(url, 5000);
   if (probe.kind !== 'engine')
     throw new Error(`${url} ${probe.kind === 'unreachable' ? 'does not answer' : 'is no engine'}: ${probe.reason}`);
@@ -156,7 +163,22 @@ async function startServices(
   return { data: `http://127.0.0.1:${options.port}`, admin };
 }
 
+/** What `announce` tells people, for programs. */
+function readyLine({ pools, workers }: Fleet, { data, admin }: Urls): string {
+  return JSON.stringify({
+    ready: true,
+    data,
+    admin: Object.fromEntries(admin),
+    pools: pools.map(({ id, models }) => ({
+      pool: id,
+      models,
+      workers: workers.filter(({ pool }) => pool === id).map(({ id: worker, url }) => ({ worker, url })),
+    })),
+  });
+}
+
 function announce(options: UpOptions, fleet: Fleet, urls: Urls): void {
+  const print = toStdout;
   const model = fleet.pools[0]!.models[0]!;
   const body = {
     model,
