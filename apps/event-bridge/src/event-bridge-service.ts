@@ -1,10 +1,12 @@
 import { watchFleet } from '@sluice/discovery';
 import { openKvEventStream } from '@sluice/engine-wire';
+import { LiveConfig } from '@sluice/nest-kit';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { loadPromptKit } from '@sluice/prompt';
 import { BatchSpans } from '@sluice/telemetry';
 import { Bridge } from './bridge.ts';
 import { bridgeMetrics } from './bridge-metrics.ts';
+import { eventBridgeSettings, parseEventBridgeConfig } from './config.ts';
 import type { EventBridgeConfig } from './config.ts';
 import { EventBridgeModule } from './event-bridge.module.ts';
 
@@ -32,16 +34,19 @@ export function createEventBridgeService(config: EventBridgeConfig, context: Ser
     timing: { replaySilenceMs: config.replaySilenceMs, idleCheckMs: config.idleCheckMs },
     maxBlocksPerRank: config.maxBlocksPerRank,
   });
+  const live = new LiveConfig({ settings: eventBridgeSettings, parse: parseEventBridgeConfig, config, context });
   let started = false;
   return {
     name: 'event-bridge',
-    module: EventBridgeModule.of(bridge),
+    module: EventBridgeModule.of(bridge, live),
     status: () => statusOf(bridge, started),
     async start() {
+      await live.start();
       await bridge.start();
       started = true;
     },
     stop() {
+      live.stop();
       bridge.stop();
       fleet.close();
       return Promise.resolve();

@@ -1,8 +1,10 @@
 import { watchFleet } from '@sluice/discovery';
+import { LiveConfig } from '@sluice/nest-kit';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
 import { loadPromptKit } from '@sluice/prompt';
 import { BatchSpans } from '@sluice/telemetry';
 import { ChatRenderer } from './chat-renderer.ts';
+import { kvIndexSettings, parseKvIndexConfig } from './config.ts';
 import type { KvIndexConfig } from './config.ts';
 import { KvIndexModule } from './kv-index.module.ts';
 import { indexMetrics } from './metrics.ts';
@@ -34,15 +36,18 @@ export function createKvIndexService(config: KvIndexConfig, context: ServiceCont
       logger.warn({ err: error }, 'the durable copy could not be read or written');
     },
   });
+  const live = new LiveConfig({ settings: kvIndexSettings, parse: parseKvIndexConfig, config, context });
   return {
     name: 'kv-index',
-    module: KvIndexModule.of(index, new ChatRenderer(fleet, loadPromptKit), measured),
+    module: KvIndexModule.of(index, new ChatRenderer(fleet, loadPromptKit), measured, live),
     status: () => statusOf(index, context),
     async start() {
+      await live.start();
       await index.start();
       logger.info({ workers: index.workers().length, ...index.stats() }, 'following KV deltas');
     },
     async stop() {
+      live.stop();
       await index.stop();
       fleet.close();
     },

@@ -1,4 +1,6 @@
+import { LiveConfig } from '@sluice/nest-kit';
 import type { Service, ServiceContext } from '@sluice/nest-kit';
+import { latencyPredictorSettings, parseLatencyPredictorConfig } from './config.ts';
 import type { LatencyPredictorConfig } from './config.ts';
 import { LatencyPredictorModule } from './latency-predictor.module.ts';
 import { LatencyPredictor } from './latency-predictor.ts';
@@ -6,11 +8,23 @@ import { LatencyPredictor } from './latency-predictor.ts';
 /** The latency-predictor for its process shell. */
 export function createLatencyPredictorService(config: LatencyPredictorConfig, context: ServiceContext): Service {
   const app = new LatencyPredictor(config, context);
+  const live = new LiveConfig({
+    settings: latencyPredictorSettings,
+    parse: parseLatencyPredictorConfig,
+    config,
+    context,
+  });
   return {
     name: 'latency-predictor',
-    module: LatencyPredictorModule.of(app),
+    module: LatencyPredictorModule.of(app, live),
     status: () => app.status(),
-    start: () => app.start(),
-    stop: () => app.stop(),
+    async start() {
+      await live.start();
+      await app.start();
+    },
+    stop() {
+      live.stop();
+      return app.stop();
+    },
   };
 }

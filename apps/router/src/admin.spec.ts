@@ -23,7 +23,7 @@ let dataPlane: string;
 beforeEach(async () => {
   engine = await startWorkerEngine('a', (_request, response) => streamPieces(response, chatEvents(['x'])));
   const context = testContext();
-  const config = testConfig({ redisUrl: 'redis://:secret@127.0.0.1:6379', decisions: 3 });
+  const config = testConfig({ decisions: 3 });
   const service = createRouterService(config, context, settableFleet({ pools: [pool()], workers: [worker(engine)] }));
   running = await runService({ host: '127.0.0.1', port: 0, context, service, title: 'Sluice router' });
   dataPlane = service.dataPlaneUrl()!;
@@ -101,6 +101,7 @@ describe('admin API', () => {
     await send(dataPlane, { body: chat('x') });
     expect((await get('/decisions?limit=1')).body).toMatchObject({ decisions: [{ policy: 'round-robin' }] });
     for (const bad of ['nope', 7]) expect((await put(bad)).status).toBe(400);
+    expect((await get('/config')).body).toMatchObject({ version: 1 });
     expect((await get('/policy')).body).toMatchObject({ policy: 'round-robin' });
   });
 
@@ -152,8 +153,18 @@ describe('admin API', () => {
 
   it('shows the configuration without secrets, and the state of the index', async () => {
     const { body } = await get('/config');
-    expect(body).toMatchObject({ policy: 'expected-latency', maxBodyBytes: 8 * 1024 * 1024 });
-    expect(JSON.stringify(body)).not.toContain('secret');
+    expect(body).toMatchObject({ service: 'router', version: 0, overrides: { kept: 'memory' }, problems: [] });
+    expect(body['settings']).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          name: 'ROUTER_POLICY',
+          value: 'expected-latency',
+          source: 'default',
+          reload: 'live',
+        }),
+        expect.objectContaining({ name: 'SLUICE_FLEET', value: 'unused', source: 'environment', reload: 'restart' }),
+      ]),
+    );
     expect((await get('/index')).body).toMatchObject({
       busConnected: true,
       pools: [{ pool: 'tiny', exact: false, reason: 'no tokenizer is configured' }],
@@ -184,6 +195,8 @@ describe('admin API', () => {
     expect(Object.keys(body['paths'] as object).sort()).toEqual(
       [
         '/config',
+        '/config/history',
+        '/config/rollback',
         '/decisions',
         '/decisions/{id}',
         '/index',

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { ConfigController, configProvider } from '@sluice/nest-kit';
 import { DecisionsController } from './admin/decisions.controller.ts';
 import { FleetController } from './admin/fleet.controller.ts';
 import { LiveController } from './admin/live.controller.ts';
@@ -23,10 +24,12 @@ export class RouterModule {
         QueuesController,
         ShadowController,
         LiveController,
+        ConfigController,
       ],
       providers: [
         { provide: ROUTER, useFactory: () => router },
         { provide: LIVE, useFactory: () => live },
+        configProvider(router.settings),
       ],
     };
   }

@@ -1,7 +1,14 @@
 import { type EventBridgeConfig, parseEventBridgeConfig } from '@sluice/event-bridge';
 import { type KvIndexConfig, parseKvIndexConfig } from '@sluice/kv-index';
 import { type LatencyPredictorConfig, parseLatencyPredictorConfig } from '@sluice/latency-predictor';
-import { type Environment, type ParsedConfig, parseConfig, portField } from '@sluice/nest-kit';
+import {
+  type Environment,
+  type ParsedConfig,
+  parseConfig,
+  portField,
+  setting,
+  type SettingTexts,
+} from '@sluice/nest-kit';
 import { parseRouterConfig, type RouterConfig } from '@sluice/router';
 import { parseTracingConfig, type TracingConfig } from '@sluice/telemetry';
 import { z } from 'zod';
@@ -17,21 +24,21 @@ export interface StandaloneConfig {
   readonly tracing: TracingConfig | null;
 }
 
-const schema = z.object({
-  /** Data plane. */
-  SLUICE_PORT: portField().default(8080),
-  SLUICE_ADMIN_PORT: portField().default(8081),
+/** Settings of the one process beside those of its services. */
+export const standaloneSettings = z.object({
+  SLUICE_PORT: setting(portField().default(8080), 'Port of the data plane'),
+  SLUICE_ADMIN_PORT: setting(portField().default(8081), 'Port of the admin APIs of all services, and of the console'),
 });
 
 /** Every service reads its own variables; `SLUICE_PORT` and `SLUICE_ADMIN_PORT` place the process. Every error at once. */
-export function parseStandaloneConfig(env: Environment): ParsedConfig<StandaloneConfig> {
+export function parseStandaloneConfig(env: Environment, file: SettingTexts = {}): ParsedConfig<StandaloneConfig> {
   // The prefix of another program: this schema adds to the common variables and does not know all of them.
-  const own = parseConfig(schema, 'SLUICE_STANDALONE_', env);
+  const own = parseConfig(standaloneSettings, 'SLUICE_STANDALONE_', env);
   const port = own.ok ? own.config.SLUICE_PORT : 0;
-  const router = parseRouterConfig({ ...env, ROUTER_PORT: String(port) });
-  const kvIndex = parseKvIndexConfig(env);
-  const eventBridge = parseEventBridgeConfig(env);
-  const latencyPredictor = parseLatencyPredictorConfig(env);
+  const router = parseRouterConfig(env, { ...file, ROUTER_PORT: String(port) });
+  const kvIndex = parseKvIndexConfig(env, file);
+  const eventBridge = parseEventBridgeConfig(env, file);
+  const latencyPredictor = parseLatencyPredictorConfig(env, file);
   const tracing = parseTracingConfig(env);
   if (own.ok && router.ok && kvIndex.ok && eventBridge.ok && latencyPredictor.ok && tracing.ok) {
     return {

@@ -1,5 +1,8 @@
-import { configOrThrow, runMain } from '@sluice/nest-kit';
+import { configOrThrow, openSettings, runMain } from '@sluice/nest-kit';
 import { parseStandaloneConfig } from './config.ts';
 import { startStandalone } from './standalone.ts';
 
-await runMain('standalone', () => startStandalone(configOrThrow(parseStandaloneConfig(process.env))));
+await runMain('standalone', () => {
+  const settings = openSettings(process.env);
+  return startStandalone(configOrThrow(parseStandaloneConfig(process.env, settings.texts)), settings);
+});

@@ -3,14 +3,20 @@ import { ConsoleModule } from '@sluice/console';
 import { createEventBridgeService } from '@sluice/event-bridge';
 import { createKvIndexService } from '@sluice/kv-index';
 import { createLatencyPredictorService } from '@sluice/latency-predictor';
-import { runServices, type RunningService, type Service, type ServiceContext } from '@sluice/nest-kit';
+import {
+  type GivenSettings,
+  runServices,
+  type RunningService,
+  type Service,
+  type ServiceContext,
+} from '@sluice/nest-kit';
 import { createRouterService } from '@sluice/router';
 import { createMemoryStore } from '@sluice/store';
 import { createLogger, createMetrics, openTracing } from '@sluice/telemetry';
 import type { StandaloneConfig } from './config.ts';
 
 /** Runs every service in this process, on an in-memory bus and store, with one admin port. */
-export async function startStandalone(config: StandaloneConfig): Promise<RunningService> {
+export async function startStandalone(config: StandaloneConfig, settings: GivenSettings): Promise<RunningService> {
   const bus = createMemoryBus();
   const store = createMemoryStore();
   const level = config.router.logLevel;
@@ -24,6 +30,7 @@ export async function startStandalone(config: StandaloneConfig): Promise<Running
       // One of them speaks for the process that all are in.
       metrics: createMetrics({ service, process: service === 'router' }),
       tracing: await openTracing(`sluice-${service}`, config.tracing, logger),
+      settings,
     };
     return { context, service: create(own, context) };
   };

@@ -91,3 +91,13 @@ export type { View } from './admin/view.ts';
 export { traceSchema, tracesSchema, traceSpanSchema } from './admin/trace.ts';
 export type { Trace, Traces, TraceSpan } from './admin/trace.ts';
 export type { TraceContext } from './trace-context.ts';
+export {
+  configChangeSchema,
+  configHistorySchema,
+  configRollbackSchema,
+  configVersionSchema,
+  configViewSchema,
+  settingViewSchema,
+} from './admin/config.ts';
+export type { ConfigHistory, ConfigVersion, ConfigView, SettingView } from './admin/config.ts';
+export { configChanged } from './config-changed.ts';

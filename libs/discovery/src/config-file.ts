@@ -15,19 +15,27 @@ export interface ConfigFile {
   readonly path: string;
   /** What it held when it was opened. */
   readonly first: ConfigFileContent;
-  /** `listener` is called with every later content, good or not. */
-  follow(listener: (content: ConfigFileContent) => void): void;
+  /** `listener` is called with every later content, good or not. Returns the function that ends it. */
+  follow(listener: (content: ConfigFileContent) => void): () => void;
   close(): void;
 }
 
 export function openConfigFile(path: string): ConfigFile {
-  let listener: ((content: ConfigFileContent) => void) | null = null;
-  const file = new WatchedFile({ path, onChange: (changed) => listener?.(contentOf(changed)) });
+  const listeners = new Set<(content: ConfigFileContent) => void>();
+  const onChange = (changed: FileText): void => {
+    latest = contentOf(changed);
+    for (const listener of listeners) listener(latest);
+  };
+  const file = new WatchedFile({ path, onChange });
+  const first = contentOf(file.first);
+  let latest = first;
   return {
     path,
-    first: contentOf(file.first),
-    follow: (next) => {
-      listener = next;
+    first,
+    follow: (listener) => {
+      listeners.add(listener);
+      if (latest !== first) listener(latest);
+      return () => listeners.delete(listener);
     },
     close: () => file.close(),
   };

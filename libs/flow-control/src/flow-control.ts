@@ -67,13 +67,13 @@ const RETRY_MS = { least: 1000, most: 60_000 };
  * Single-threaded and synchronous; see README.md.
  */
 export class FlowControl<T> {
-  readonly options: FlowControlOptions;
+  options: FlowControlOptions;
   private readonly flows: Flows<T>;
   private readonly view: OvertakenView<T>;
   private readonly queue: HeldQueue<T>;
   private readonly drain = new DrainRate();
   private readonly rank: (flow: Flow<T>) => number;
-  private readonly noReserve: Reserve;
+  private noReserve: Reserve;
   private arrivals = 0;
   private meanNeedTokens = 0;
 
@@ -86,6 +86,19 @@ export class FlowControl<T> {
     this.view = new OvertakenView(this.flows);
     this.noReserve = { backlogTokens: 0, memoryTokens: 0, growthShare: options.growthShare };
     this.rank = (flow) => this.flows.rank(flow);
+  }
+
+  /**
+   * Goes by other options from now on; what is held stays held and may be picked again.
+   * @throws RangeError when an option makes no sense, or the bands are others
+   */
+  reconfigure(options: FlowControlOptions): void {
+    checkOptions(options);
+    if (String(options.bands) !== String(this.options.bands)) throw new RangeError('bands cannot change');
+    this.options = options;
+    this.flows.reconfigure(options);
+    this.queue.limit(options.maxRequests, options.maxBytes);
+    this.noReserve = { ...this.noReserve, growthShare: options.growthShare };
   }
 
   /** Requests held, in all lines. */

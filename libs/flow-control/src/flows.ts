@@ -6,7 +6,7 @@ import type { Ticket } from './ticket.ts';
 export class Flow<T> {
   readonly tenant: string;
   readonly band: Band<T>;
-  readonly weight: number;
+  weight: number;
   /** Tokens of service received, over the weight: the virtual token counter. */
   counter = 0;
   /** Tokens of service of the requests that have ended since it was first seen. */
@@ -69,8 +69,8 @@ const MODEST_AHEAD = 1e15;
  */
 export class Flows<T> {
   readonly bands: readonly Band<T>[];
-  private readonly options: FlowControlOptions;
-  private readonly weights: ReadonlyMap<string, number>;
+  private options: FlowControlOptions;
+  private weights: ReadonlyMap<string, number>;
   private readonly byTenant: Map<string, Flow<T>>[];
   private tenants = 0;
 
@@ -80,6 +80,17 @@ export class Flows<T> {
     const sorted = [...new Set(options.bands)].sort((a, b) => a - b);
     this.bands = sorted.map((priority, index) => new Band<T>(index, priority));
     this.byTenant = sorted.map(() => new Map());
+  }
+
+  /** Other weights and bounds from now on; service received so far counts as it did. */
+  reconfigure(options: FlowControlOptions): void {
+    this.options = options;
+    this.weights = new Map(Object.entries(options.weights));
+    for (const flow of this.all()) {
+      const weight = this.weights.get(flow.tenant) ?? 1;
+      if (flow.running > 0) flow.band.usingWeight += weight - flow.weight;
+      flow.weight = weight;
+    }
   }
 
   bandOf(priority: number): Band<T> {

@@ -12,11 +12,17 @@ export type RoomInQueue<T> =
 export class HeldQueue<T> {
   requests = 0;
   bytes = 0;
-  private readonly maxRequests: number;
-  private readonly maxBytes: number;
+  private maxRequests: number;
+  private maxBytes: number;
   private withDeadline = 0;
 
   constructor(maxRequests: number, maxBytes: number) {
+    this.maxRequests = maxRequests;
+    this.maxBytes = maxBytes;
+  }
+
+  /** Other bounds from now on; what is above them leaves in its turn. */
+  limit(maxRequests: number, maxBytes: number): void {
     this.maxRequests = maxRequests;
     this.maxBytes = maxBytes;
   }

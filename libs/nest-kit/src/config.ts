@@ -1,5 +1,5 @@
 import type { SettingTexts } from '@sluice/discovery';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { didYouMean } from './did-you-mean.ts';
 import { choiceField, natsServersField, secretField, textField, urlField } from './fields.ts';
 import { liveSetting, setting } from './setting.ts';

@@ -15,6 +15,11 @@ export {
   textField,
   urlField,
 } from './fields.ts';
+export { ConfigController, configProvider, refuseUnlessInForce } from './live-config/config.controller.ts';
+export { LiveConfig } from './live-config/live-config.ts';
+export type { LiveConfigOptions } from './live-config/live-config.ts';
+export { openSettings } from './live-config/open-settings.ts';
+export type { GivenSettings } from './live-config/open-settings.ts';
 export { Operation } from './operation.ts';
 export type { Access, OperationOptions } from './operation.ts';
 export { Problem, ProblemFilter, zodBody } from './problem.ts';

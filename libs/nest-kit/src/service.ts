@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { Bus } from '@sluice/bus';
 import type { ServiceStatus } from '@sluice/contracts';
+import type { GivenSettings } from './live-config/open-settings.ts';
 import type { Store } from '@sluice/store';
 import type { Logger, Metrics, Tracing } from '@sluice/telemetry';
 
@@ -11,6 +12,8 @@ export interface ServiceContext {
   readonly store: Store;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What the process is configured with; absent: the service's own configuration is all there is. */
+  readonly settings?: GivenSettings;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing;
 }

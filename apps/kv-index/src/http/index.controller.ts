@@ -77,7 +77,12 @@ export class IndexController {
 
   @Post('lookup')
   @HttpCode(200)
-  @Operation({ summary: 'Which workers hold how much of a prompt', access: 'read', body: lookupBody, reply: indexLookupSchema })
+  @Operation({
+    summary: 'Which workers hold how much of a prompt',
+    access: 'read',
+    body: lookupBody,
+    reply: indexLookupSchema,
+  })
   async lookup(@Body() body: unknown): Promise<IndexLookup> {
     const { model, prompt, messages, tools, cacheSalt } = zodBody(lookupBody, body);
     const bytes =

@@ -1,16 +1,16 @@
 import { Body, Controller, Get, Inject, Put } from '@nestjs/common';
 import { indexReplicaSchema, policyViewSchema, workersViewSchema } from '@sluice/contracts';
 import type { IndexReplica, PolicyView, WorkersView } from '@sluice/contracts';
-import { Operation, Problem, zodBody } from '@sluice/nest-kit';
+import { Operation, refuseUnlessInForce, zodBody } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import { z } from 'zod';
 import type { Router } from '../router.ts';
 import { ROUTER } from './token.ts';
-import { configView, indexView, workerView } from './views.ts';
+import { indexView, workerView } from './views.ts';
 
 const policyBody = z.strictObject({ policy: z.string() });
 
-/** Workers, policy, configuration and the embedded index. */
+/** Workers, policy and the embedded index. */
 @Controller()
 export class FleetController {
   readonly #router: Router;
@@ -37,21 +37,14 @@ export class FleetController {
 
   @Put('policy')
   @Operation({
-    summary: 'Switches the routing policy, until the next start',
+    summary: 'Switches the routing policy: the same as an override of ROUTER_POLICY',
     body: policyBody,
     reply: policyViewSchema,
   })
-  setPolicy(@Body() body: unknown): PolicyView {
-    const error = this.#router.fleet.setPolicy(zodBody(policyBody, body).policy);
-    if (error !== null) throw new Problem(400, 'unknown_policy', error);
-    this.#router.logger.info({ policy: this.#router.fleet.policyId }, 'policy switched');
+  async setPolicy(@Body() body: unknown): Promise<PolicyView> {
+    const { policy } = zodBody(policyBody, body);
+    refuseUnlessInForce(await this.#router.settings.patch({ ROUTER_POLICY: policy }, null, 'PUT /policy'));
     return this.policy();
-  }
-
-  @Get('config')
-  @Operation({ summary: 'Configuration in force, secrets hidden' })
-  config() {
-    return configView(this.#router);
   }
 
   @Get('index')

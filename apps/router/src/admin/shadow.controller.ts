@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Inject, Put } from '@nestjs/common';
 import { shadowViewSchema } from '@sluice/contracts';
 import type { ShadowReport } from '@sluice/contracts';
-import { Operation, Problem, zodBody } from '@sluice/nest-kit';
+import { Operation, refuseUnlessInForce, zodBody } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import { z } from 'zod';
 import type { Router } from '../router.ts';
@@ -38,16 +38,17 @@ export class ShadowController {
 
   @Put('shadow')
   @Operation({
-    summary: 'Other shadow policies, until the next start; what was counted begins anew',
+    summary: 'Other shadow policies: the same as overrides of ROUTER_SHADOW_POLICIES and ROUTER_SHADOW_SAMPLE',
     body: shadowBody,
     reply: shadowViewSchema,
   })
-  setShadow(@Body() body: unknown): ShadowReport {
+  async setShadow(@Body() body: unknown): Promise<ShadowReport> {
     const { policies, sample } = zodBody(shadowBody, body);
-    const { shadows, logger } = this.#router;
-    const error = shadows.set(policies, sample ?? shadows.sample);
-    if (error !== null) throw new Problem(400, 'unknown_policy', error);
-    logger.info({ policies, sample: shadows.sample }, 'shadow policies changed');
+    const settings = {
+      ROUTER_SHADOW_POLICIES: policies,
+      ...(sample !== undefined && { ROUTER_SHADOW_SAMPLE: sample }),
+    };
+    refuseUnlessInForce(await this.#router.settings.patch(settings, null, 'PUT /shadow'));
     return this.shadow();
   }
 }

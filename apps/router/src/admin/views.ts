@@ -89,15 +89,3 @@ const poolView = (pool: Pool) => ({
   bytesPerToken: pool.learned.bytesPerToken,
   meanOutputTokens: pool.learned.meanOutputTokens,
 });
-
-/** Configuration as it may be shown: passwords in URLs are hidden. */
-export function configView(router: Router): Record<string, unknown> {
-  const { redisUrl, natsServers, ...rest } = router.config;
-  return { ...rest, redisUrl: redacted(redisUrl), natsServers: natsServers.map(redacted) };
-}
-
-function redacted(url: string): string {
-  const parsed = new URL(url);
-  if (parsed.password !== '') parsed.password = '***';
-  return parsed.toString();
-}

@@ -40,7 +40,7 @@ function poolOf(id: string, count: number): Pool {
 function shadowsOf(policies: readonly string[], sample: number, seed = 1) {
   const metrics = createMetrics({ service: 'router', process: false });
   const observerOf = createShadowMetrics(metrics);
-  const shadows = new Shadows({ policies, sample, filled: FILLED_SIGNALS, observerOf, seed });
+  const shadows = new Shadows({ policies, sample, policyOptions: {}, filled: FILLED_SIGNALS, observerOf, seed });
   const metric = async (series: string): Promise<number> => {
     const [name, ...labels] = series.split(' ');
     const line = (await metrics.text())
@@ -104,10 +104,10 @@ describe('Shadows', () => {
 
   it('refuses what cannot run here, and stays as it was', () => {
     const { shadows } = shadowsOf(['p2c'], 0.5);
-    expect(shadows.set(['random', 'nope'], 1)).toMatch(/unknown policy 'nope'/);
-    expect(shadows.set(['random', 'random'], 1)).toMatch(/twice/);
+    expect(shadows.set(['random', 'nope'], 1, {})).toMatch(/unknown policy 'nope'/);
+    expect(shadows.set(['random', 'random'], 1, {})).toMatch(/twice/);
     expect([shadows.ids, shadows.sample]).toEqual([['p2c'], 0.5]);
-    const options = { sample: 1, filled: [], observerOf: () => () => undefined, seed: 1 };
+    const options = { sample: 1, policyOptions: {}, filled: [], observerOf: () => () => undefined, seed: 1 };
     expect(() => new Shadows({ ...options, policies: ['least-request'] })).toThrow(/needs inflightRequests/);
   });
 

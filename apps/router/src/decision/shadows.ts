@@ -2,7 +2,7 @@ import type { DecisionShadow } from '@sluice/contracts';
 import type { RouteQuery, Signal } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { ShadowPolicies } from '@sluice/routing';
-import type { Policy, PolicyId, ShadowChoice } from '@sluice/routing';
+import type { Policy, PolicyId, PolicyOptions, ShadowChoice } from '@sluice/routing';
 import { fleetPolicy } from '../fleet/fleet-policy.ts';
 import type { Pool } from '../fleet/pool.ts';
 import type { ShadowObserver } from './shadow-metrics.ts';
@@ -11,6 +11,8 @@ export interface ShadowsOptions {
   readonly policies: readonly string[];
   /** Share of the decisions that they are asked about, 0 to 1. */
   readonly sample: number;
+  /** Prices and weights other than the policies' defaults. */
+  readonly policyOptions: PolicyOptions;
   /** Columns that something fills. */
   readonly filled: readonly Signal[];
   readonly observerOf: (pool: string, policy: PolicyId) => ShadowObserver;
@@ -34,13 +36,14 @@ export class Shadows {
   #ids: readonly PolicyId[] = [];
   #reads: ReadonlySet<Signal> = new Set();
   #sample = 0;
+  #policyOptions: PolicyOptions = {};
   #pools = new WeakMap<Pool, PoolShadows>();
 
   /** @throws Error when a policy is unknown or needs what nothing fills. */
   constructor(options: ShadowsOptions) {
     this.#options = options;
     this.#rng = seededRng(options.seed);
-    const error = this.set(options.policies, options.sample);
+    const error = this.set(options.policies, options.sample, options.policyOptions);
     if (error !== null) throw new Error(error);
   }
 
@@ -58,11 +61,11 @@ export class Shadows {
   }
 
   /** Other shadow policies from now on; what was counted begins anew. Returns why not when one cannot run here. */
-  set(ids: readonly string[], sample: number): string | null {
+  set(ids: readonly string[], sample: number, policyOptions: PolicyOptions): string | null {
     const policies: PolicyId[] = [];
     const reads = new Set<Signal>();
     for (const id of ids) {
-      const made = fleetPolicy(id, this.#options.filled);
+      const made = fleetPolicy(id, this.#options.filled, { options: policyOptions });
       if (made.kind === 'error') return made.message;
       if (policies.includes(made.policy.id)) return `policy '${id}' is named twice`;
       policies.push(made.policy.id);
@@ -71,6 +74,7 @@ export class Shadows {
     this.#ids = policies;
     this.#reads = reads;
     this.#sample = sample;
+    this.#policyOptions = policyOptions;
     this.#pools = new WeakMap();
     return null;
   }
@@ -108,7 +112,7 @@ export class Shadows {
 
   /** A policy of its own for a pool: some have state. */
   #policy(id: PolicyId): Policy {
-    const made = fleetPolicy(id, this.#options.filled);
+    const made = fleetPolicy(id, this.#options.filled, { options: this.#policyOptions });
     if (made.kind === 'error') throw new RangeError(made.message); // `set` has made it before
     return made.policy;
   }

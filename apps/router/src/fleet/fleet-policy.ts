@@ -1,6 +1,6 @@
 import type { Signal } from '@sluice/model';
 import { checkSignals, createPolicy, drawByDecision } from '@sluice/routing';
-import type { Policy } from '@sluice/routing';
+import type { Policy, PolicyOptions } from '@sluice/routing';
 
 /** The columns that this router fills, by who does. A policy that needs another one cannot run here. */
 export const FILLED_SIGNALS: readonly Signal[] = [
@@ -38,8 +38,12 @@ export type FleetPolicy =
  * The policy called `id`, or why it cannot run where only `filled` columns are. Pools do not share policies: some have
  * state. With a `seed` its decisions can be repeated.
  */
-export function fleetPolicy(id: string, filled: readonly Signal[], seed: number | null = null): FleetPolicy {
-  const made = createPolicy(id);
+export function fleetPolicy(
+  id: string,
+  filled: readonly Signal[],
+  { seed = null, options = {} }: { readonly seed?: number | null; readonly options?: PolicyOptions } = {},
+): FleetPolicy {
+  const made = createPolicy(id, options);
   if (made.kind !== 'policy') return { kind: 'error', message: made.message };
   const missing = checkSignals(made.policy, filled);
   if (missing.length > 0) return { kind: 'error', message: missing.join('; ') };

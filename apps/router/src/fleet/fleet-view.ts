@@ -1,7 +1,7 @@
 import type { FlowControl } from '@sluice/flow-control';
 import type { Fleet, PoolId, PoolSpec, Signal, WorkerSpec } from '@sluice/model';
 import { loadPromptKit } from '@sluice/prompt';
-import type { Policy, PolicyId } from '@sluice/routing';
+import type { Policy, PolicyId, PolicyOptions } from '@sluice/routing';
 import type { Logger } from '@sluice/telemetry';
 import type { Turn } from '../flow/turn.ts';
 import type { LatencyView } from '../latency-view.ts';
@@ -15,6 +15,8 @@ import type { Engine, Worker } from './worker.ts';
 
 export interface FleetViewOptions {
   readonly policy: PolicyId;
+  /** Prices and weights other than the policies' defaults. */
+  readonly policyOptions: PolicyOptions;
   /** Of decisions; null: they are not repeatable. */
   readonly seed: number | null;
   /** Columns that something fills: policies may need these. */
@@ -38,6 +40,7 @@ export class FleetView {
   readonly engines = new Map<string, Engine>();
   policyId: PolicyId;
   version = 0;
+  #policyOptions: PolicyOptions;
   readonly #options: FleetViewOptions;
   readonly #byModel = new Map<string, Pool>();
   readonly #kitLoads = new Set<Promise<void>>();
@@ -46,6 +49,7 @@ export class FleetView {
   constructor(options: FleetViewOptions) {
     this.#options = options;
     this.policyId = options.policy;
+    this.#policyOptions = options.policyOptions;
     this.#makePolicy();
   }
 
@@ -94,15 +98,11 @@ export class FleetView {
     for (const pool of this.pools.values()) yield* pool.workers.values();
   }
 
-  /** Every pool decides by `id` from now on. Returns an error message for one that is unknown or cannot run here. */
-  setPolicy(id: string): string | null {
-    for (const pool of this.pools.values()) {
-      const made = fleetPolicy(id, this.#options.filled, this.#options.seed);
-      if (made.kind === 'error') return made.message;
-      pool.policy = made.policy;
-      this.policyId = made.policy.id;
-    }
-    return null;
+  /** Every pool decides by `id` from now on. @throws Error for a policy that cannot run here: check it before */
+  setPolicy(id: PolicyId, options: PolicyOptions): void {
+    this.policyId = id;
+    this.#policyOptions = options;
+    for (const pool of this.pools.values()) pool.policy = this.#makePolicy();
   }
 
   setHealth(engine: Engine, health: EngineHealth): void {
@@ -144,7 +144,10 @@ export class FleetView {
   }
 
   #makePolicy(): Policy {
-    const made = fleetPolicy(this.policyId, this.#options.filled, this.#options.seed);
+    const made = fleetPolicy(this.policyId, this.#options.filled, {
+      seed: this.#options.seed,
+      options: this.#policyOptions,
+    });
     if (made.kind === 'error') throw new Error(made.message);
     return made.policy;
   }

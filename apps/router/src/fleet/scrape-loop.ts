@@ -10,14 +10,20 @@ export interface ScrapeLoopOptions {
   readonly view: FleetView;
   /** Not the pool that requests go through: a look must not wait for a free connection. */
   readonly upstream: UpstreamPool;
-  readonly periodMs: number;
-  readonly timeoutMs: number;
-  /** How long a request may be silent on an engine that is down before it is given up. */
-  readonly downSilenceMs: number;
+  /** In force now. */
+  readonly timing: () => ScrapeTiming;
   readonly onError: (engine: Engine, check: Check) => void;
   /** After every look at an engine. */
   readonly onLook: (engine: Engine) => void;
   readonly now: () => number;
+}
+
+export interface ScrapeTiming {
+  /** Between two looks at an engine. */
+  readonly scrapeMs: number;
+  readonly scrapeTimeoutMs: number;
+  /** How long a request may be silent on an engine that is down before it is given up. */
+  readonly downSilenceMs: number;
 }
 
 interface Watch {
@@ -140,13 +146,14 @@ export class ScrapeLoop {
     const again = watch.again;
     watch.again = false;
     // After a timeout the second look follows at once: two of them must not take longer than 2 s.
-    const pauseMs = check.kind === 'timeout' ? 0 : again ? SUSPECT_PAUSE_MS : this.#options.periodMs;
+    const pauseMs = check.kind === 'timeout' ? 0 : again ? SUSPECT_PAUSE_MS : this.#options.timing().scrapeMs;
     const restMs = pauseMs - (this.#options.now() - startedAtMs);
     watch.timer = setTimeout(() => void this.#look(watch, again), Math.max(0, restMs));
   }
 
   async #check(watch: Watch, withHealth: boolean): Promise<Check> {
-    const { upstream, timeoutMs } = this.#options;
+    const { upstream, timing } = this.#options;
+    const timeoutMs = timing().scrapeTimeoutMs;
     const { engine } = watch;
     let startedAtMs = performance.now();
     let page = await upstream.get(engine.url, watch.path, timeoutMs);
@@ -173,12 +180,12 @@ export class ScrapeLoop {
 
   /** A timer that fires late says that this process was busy, and not whether an answer would have come in time. */
   #timedOut(engine: Engine, startedAtMs: number): Check {
-    const lateMs = performance.now() - startedAtMs - this.#options.timeoutMs;
+    const lateMs = performance.now() - startedAtMs - this.#options.timing().scrapeTimeoutMs;
     return { kind: 'timeout', excused: lateMs > OWN_LATENESS_MS || this.#flows(engine) };
   }
 
   #flows(engine: Engine): boolean {
-    const recentMs = performance.now() - this.#options.timeoutMs;
+    const recentMs = performance.now() - this.#options.timing().scrapeTimeoutMs;
     for (const { inFlight } of engine.workers) {
       for (const { tap } of inFlight) if ((tap.lastContentAtMs ?? -Infinity) > recentMs) return true;
     }
@@ -211,7 +218,7 @@ export class ScrapeLoop {
 
   /** An engine that is being stopped may keep its streams open and say nothing more. */
   #giveUpSilent(engine: Engine): void {
-    const latestMs = performance.now() - this.#options.downSilenceMs;
+    const latestMs = performance.now() - this.#options.timing().downSilenceMs;
     for (const worker of engine.workers) {
       for (const forwarding of [...worker.inFlight]) {
         if (forwarding.lastSignAtMs < latestMs) forwarding.giveUp('engine is down');

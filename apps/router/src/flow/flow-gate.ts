@@ -1,14 +1,23 @@
 import { createFlowControl } from '@sluice/flow-control';
-import type { Displaced, FlowControl, FlowHost, Placement, ShedReason, Ticket } from '@sluice/flow-control';
+import type {
+  Displaced,
+  FlowControl,
+  FlowControlOptions,
+  FlowHost,
+  Placement,
+  ShedReason,
+  Ticket,
+} from '@sluice/flow-control';
 import type { Plan, PlanResult } from '../decision/plan.ts';
+import type { Pool } from '../fleet/pool.ts';
 import type { Engine, Worker } from '../fleet/worker.ts';
-import type { FlowConfig } from './flow-config.ts';
 import type { FlowMetrics } from './flow-metrics.ts';
 import { Turn } from './turn.ts';
 import type { Due, Waiting } from './turn.ts';
 
 export interface FlowGateOptions {
-  readonly config: FlowConfig;
+  /** In force now. */
+  readonly limits: () => FlowControlOptions;
   readonly metrics: FlowMetrics;
   /** Decides again for a turn whose plan is out of date. */
   readonly pick: (turn: Turn) => PlanResult;
@@ -36,7 +45,15 @@ export class FlowGate implements FlowHost<Turn> {
 
   /** For a new pool. */
   createControl(): FlowControl<Turn> {
-    return createFlowControl<Turn>(this.#options.config.limits);
+    return createFlowControl<Turn>(this.#options.limits());
+  }
+
+  /** Other limits are in force: pools go by them, and whoever waits may have room now. */
+  limitsChanged(pools: Iterable<Pool>): void {
+    for (const pool of pools) {
+      pool.flow.reconfigure(this.#options.limits());
+      for (const worker of pool.workers.values()) if (worker.line.held > 0) this.#look(worker);
+    }
   }
 
   /** A request, or a further attempt of it, that is about to be planned. */

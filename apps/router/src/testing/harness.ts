@@ -141,7 +141,8 @@ export function testConfig(overrides: Partial<RouterConfig> = {}): RouterConfig 
 export function testContext(bus: Bus = createMemoryBus()) {
   const logger = createLogger({ service: 'router', level: 'fatal' });
   const metrics = createMetrics({ service: 'router', process: false });
-  return { service: 'router', bus, store: createMemoryStore(), logger, metrics };
+  const settings = { env: { SLUICE_FLEET: 'unused' }, file: null };
+  return { service: 'router', bus, store: createMemoryStore(), logger, metrics, settings };
 }
 
 export async function startRouter(fleet: FleetSource, overrides: Partial<RouterConfig> = {}): Promise<TestRouter> {
