@@ -9,13 +9,14 @@ import { describeBroken, type Mode, SteadyClient } from './steady-client.ts';
 
 const OUR_SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'] as const;
 const ENGINES = ['engine-1', 'engine-2', 'engine-3', 'engine-4'] as const;
-const IMAGES = ['router', 'kv-index', 'event-bridge', 'latency-predictor', 'engine-sim'] as const;
+const SERVERS = ['nats', 'redis', 'prometheus'] as const;
+const EVERYTHING = [...OUR_SERVICES, 'console', ...ENGINES, ...SERVERS];
 const GROUPS = 6;
 const SYSTEM_TOKENS = 1500;
 /** Above what any of our images takes; an image that holds development dependencies is over it at once. */
 const MAX_IMAGE_BYTES = 200e6;
 /** Sections of a report of all tests: a part of them leaves the page as it is. */
-const SECTIONS = 18;
+const SECTIONS = 19;
 
 const found = await openDocker(env);
 if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
@@ -39,9 +40,10 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     docker = found.docker;
     stack = await Stack.open(docker);
     const started = performance.now();
-    await stack.build();
+    // The other engines have the image of the first.
+    await stack.build([...OUR_SERVICES, 'console', 'engine-1']);
     const sizes = await Promise.all(
-      IMAGES.map(async (name) => ({ name, bytes: await stack.imageBytes(`sluice/${name}:e2e`) })),
+      [...OUR_SERVICES, 'console', 'engine-sim'].map(async (name) => ({ name, bytes: await stack.imageBytes(name) })),
     );
     report.add(
       'Images',
@@ -139,7 +141,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
       'services first, then nats, redis, engines and Prometheus',
       `every one of ${containers.length} containers healthy after ${seconds(tookMs)}: ${containers.map(({ service }) => service).join(', ')}`,
     );
-    expect(containers.map(({ service }) => service).sort()).toEqual(stack.services);
+    expect(containers.map(({ service }) => service).sort()).toEqual([...EVERYTHING].sort());
     expect(containers.filter(({ restarts }) => restarts > 0)).toEqual([]);
   }, 240_000);
 
@@ -184,7 +186,13 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     report.add('Prometheus', `${targets.length} targets up: ${targets.join(', ')}`);
   }, 60_000);
 
-  it.each(['kv-index', 'latency-predictor', 'event-bridge', 'nats', 'redis', 'prometheus'])(
+  it('serves the console, with the admin APIs below it', async () => {
+    expect(await (await fetch(`${stack.url('console')}/`)).text()).toContain('<html');
+    const { workers } = await stack.getAdmin<{ workers: { worker: string }[] }>('console', '/router/workers');
+    expect(workers.map(({ worker }) => worker).sort()).toEqual([...ENGINES]);
+  });
+
+  it.each(['kv-index', 'latency-predictor', 'event-bridge', 'console', 'nats', 'redis', 'prometheus'])(
     '%s is killed under load: it comes back, and no request fails',
     async (service) => {
       const client = await crashUnderLoad(service, 'both');

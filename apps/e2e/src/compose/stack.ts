@@ -15,12 +15,14 @@ const PORT_VARIABLES = {
   'kv-index': 'SLUICE_KV_INDEX_ADMIN_PORT',
   'event-bridge': 'SLUICE_EVENT_BRIDGE_ADMIN_PORT',
   'latency-predictor': 'SLUICE_LATENCY_PREDICTOR_ADMIN_PORT',
+  console: 'SLUICE_CONSOLE_PORT',
   prometheus: 'SLUICE_PROMETHEUS_PORT',
 } as const;
 type Published = keyof typeof PORT_VARIABLES;
 
 const TAG = 'e2e';
 const MINUTE_MS = 60_000;
+const OVERRIDE = 'override.json';
 const wgetStandIn = fileURLToPath(new URL('wget-by-bash.sh', import.meta.url));
 
 /** What Docker says of a container. */
@@ -67,45 +69,28 @@ interface Inspected {
 
 /** One `docker compose` project of the repository's file, on free ports, with its own network and volumes. */
 export class Stack implements AdminReader {
-  readonly services: readonly string[];
   readonly #docker: Docker;
-  readonly #project: string;
+  readonly #project = `sluice-e2e-${process.pid}`;
   readonly #ports: ReadonlyMap<Published, number>;
   readonly #folder: string;
   readonly #env: Docker['env'];
 
-  private constructor(
-    docker: Docker,
-    project: string,
-    ports: ReadonlyMap<Published, number>,
-    folder: string,
-    services: readonly string[],
-  ) {
+  private constructor(docker: Docker, ports: ReadonlyMap<Published, number>, folder: string) {
     this.#docker = docker;
-    this.#project = project;
     this.#ports = ports;
     this.#folder = folder;
-    this.services = services;
     const variables = [...ports].map(([name, port]) => [PORT_VARIABLES[name], String(port)] as const);
     this.#env = { ...docker.env, SLUICE_TAG: TAG, ...Object.fromEntries(variables) };
   }
 
-  /** Reads the file; nothing runs yet. */
+  /** Chooses the ports; nothing runs yet. */
   static async open(docker: Docker): Promise<Stack> {
     const names = Object.keys(PORT_VARIABLES) as Published[];
     const numbers = await freePorts(names.length);
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-compose-'));
-    const [program, ...args] = docker.compose;
-    const options = { env: docker.env, timeoutMs: MINUTE_MS, cwd: repoRoot };
-    const listed = await run(program, [...args, '-f', 'docker-compose.yml', 'config', '--services'], options);
-    const services = listed.trim().split('\n').sort();
-    return new Stack(
-      docker,
-      `sluice-e2e-${process.pid}`,
-      new Map(names.map((name, i) => [name, numbers[i]!])),
-      folder,
-      services,
-    );
+    const ports = new Map(names.map((name, i) => [name, numbers[i]!]));
+    const stack = new Stack(docker, ports, await mkdtemp(join(tmpdir(), 'sluice-compose-')));
+    await stack.#override({});
+    return stack;
   }
 
   url(published: Published): string {
@@ -118,23 +103,17 @@ export class Stack implements AdminReader {
     return (await response.json()) as T;
   }
 
-  /** Builds our images and provides the others. */
-  async build(): Promise<void> {
+  /** Builds the images of `services` and provides those that are not ours. */
+  async build(services: readonly string[]): Promise<void> {
     const external = [...(await this.#compose('config')).matchAll(/^\s+image: (\S+)$/gm)]
       .map((match) => match[1]!)
       .filter((image) => !image.startsWith('sluice/'));
     await this.#docker.standIns?.([await baseImage(), ...new Set(external)]);
-    await this.#writeOverride(external.find((image) => image.startsWith('nats:'))!);
-    // The other engines have the image of the first.
-    const built = this.services.filter((service) => !/^engine-[2-9]/.test(service));
-    await this.#compose('build', ...built.filter((service) => !['nats', 'redis', 'prometheus'].includes(service)));
-  }
-
-  /** A wget for an image that was made here without one; nothing else differs from the repository's file. */
-  async #writeOverride(natsImage: string): Promise<void> {
-    const digests = await this.#run('image', 'inspect', '-f', '{{len .RepoDigests}}', natsImage).catch(() => '1');
-    const services = digests.trim() === '0' ? { nats: { volumes: [`${wgetStandIn}:/usr/bin/wget:ro`] } } : {};
-    await writeFile(this.#override, JSON.stringify({ services }));
+    // A wget for an image that was made here without one; nothing else differs from the repository's file.
+    const nats = external.find((image) => image.startsWith('nats:'))!;
+    const digests = await this.#run('image', 'inspect', '-f', '{{len .RepoDigests}}', nats).catch(() => 'unknown');
+    if (digests.trim() === '0') await this.#override({ nats: { volumes: [`${wgetStandIn}:/usr/bin/wget:ro`] } });
+    await this.#compose('build', ...services);
   }
 
   /** Creates and starts `services` (all when empty), those that they depend on not among them. */
@@ -154,10 +133,6 @@ export class Stack implements AdminReader {
   async remove(): Promise<void> {
     await this.#compose('down', '--volumes', '--timeout', '5');
     await rm(this.#folder, { recursive: true, force: true });
-  }
-
-  logs(service: string): Promise<string> {
-    return this.#compose('logs', '--no-color', '--tail', '30', service);
   }
 
   async container(service: string): Promise<Container> {
@@ -215,18 +190,18 @@ export class Stack implements AdminReader {
     return value.downMs;
   }
 
-  /** Bytes of an image, all layers together. */
-  async imageBytes(image: string): Promise<number> {
-    return Number(await this.#run('image', 'inspect', '-f', '{{.Size}}', image));
+  /** Bytes of the image of one of our apps, all layers together. */
+  async imageBytes(app: string): Promise<number> {
+    return Number(await this.#run('image', 'inspect', '-f', '{{.Size}}', `sluice/${app}:${TAG}`));
   }
 
-  get #override(): string {
-    return join(this.#folder, 'override.json');
+  #override(services: Readonly<Record<string, object>>): Promise<void> {
+    return writeFile(join(this.#folder, OVERRIDE), JSON.stringify({ services }));
   }
 
   #compose(...args: readonly string[]): Promise<string> {
     const [program, ...own] = this.#docker.compose;
-    const files = ['-f', 'docker-compose.yml', ...(args[0] === 'config' ? [] : ['-f', this.#override])];
+    const files = ['-f', 'docker-compose.yml', '-f', join(this.#folder, OVERRIDE)];
     return run(program, [...own, ...files, '-p', this.#project, ...args], {
       env: this.#env,
       timeoutMs: 15 * MINUTE_MS,
