@@ -1,4 +1,4 @@
-import { commonFields, parseConfig, portField } from '@sluice/nest-kit';
+import { commonFields, parseConfig, portField, setting } from '@sluice/nest-kit';
 import type { Environment, ParsedConfig } from '@sluice/nest-kit';
 import { z } from 'zod';
 
@@ -26,16 +26,20 @@ const services = z.string().transform((text, context) => {
   return found;
 });
 
-const schema = z.object({
+/** Every setting of the console's own process. */
+export const consoleSettings = z.object({
   SLUICE_HOST: commonFields.SLUICE_HOST,
   SLUICE_LOG_LEVEL: commonFields.SLUICE_LOG_LEVEL,
-  CONSOLE_PORT: portField().default(8090),
-  CONSOLE_SERVICES: services.prefault(DEFAULTS),
+  CONSOLE_PORT: setting(portField().default(8090), 'Port of the page'),
+  CONSOLE_SERVICES: setting(
+    services.prefault(DEFAULTS),
+    'Admin APIs that the page reads: name=http://host:port, separated by commas',
+  ),
 });
 
 /** Configuration of the console's own process from the environment, or every error at once. */
 export function parseConsoleConfig(env: Environment): ParsedConfig<ConsoleConfig> {
-  const parsed = parseConfig(schema, 'CONSOLE_', env);
+  const parsed = parseConfig(consoleSettings, 'CONSOLE_', env);
   if (!parsed.ok) return parsed;
   const { SLUICE_HOST, SLUICE_LOG_LEVEL, CONSOLE_PORT, CONSOLE_SERVICES } = parsed.config;
   return {

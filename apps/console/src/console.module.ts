@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Module, Req, Res } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { Operation } from '@sluice/nest-kit';
 import { PAGE_PATHS, PageFiles } from './page-files.ts';
 
 const PAGE_FILES = Symbol('page files');
@@ -24,6 +25,8 @@ class PageController {
   }
 
   @Get(Object.keys(PAGE_PATHS))
+  // The page itself holds nothing: what it reads asks for the token.
+  @Operation({ summary: 'The page', access: 'open' })
   file(@Req() request: PageRequest, @Res() reply: PageReply): void {
     const { headers, url } = request;
     const answer = this.#files.answer(url.split('?')[0]!, {

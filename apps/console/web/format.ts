@@ -30,6 +30,10 @@ export function duration(ms: number | null): string {
   return size < 7_200_000 ? `${whole.format(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
+/** A round number of milliseconds at an axis. */
+export const axisDuration = (ms: number): string =>
+  ms === 0 ? '0' : ms >= 1000 ? `${Number((ms / 1000).toPrecision(3))} s` : `${Number(ms.toPrecision(3))} ms`;
+
 /** The same with a sign. */
 export const difference = (ms: number | null): string =>
   ms === null ? UNKNOWN : `${ms < 0 ? '−' : '+'}${duration(Math.abs(ms))}`;

@@ -8,14 +8,12 @@ import { nextTheme } from './state/theme.ts';
 export interface ListKeys {
   /** Moves the selection. */
   move(by: number): void;
-  /** Looks at what is selected. */
-  open?(): void;
 }
 
 export const helpShown = signal(false);
 let list: ListKeys | null = null;
 
-/** Makes a view the one that j, k and Enter go to; returns how to end that. */
+/** Makes a view the one that j and k go to; returns how to end that. */
 export function useListKeys(keys: ListKeys): () => void {
   list = keys;
   return () => {
@@ -35,7 +33,6 @@ export const VIEW_KEYS: Readonly<Record<string, View>> = {
 /** For the help. */
 export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ['j  k', 'next, previous in the list'],
-  ['Enter', 'look at what is selected'],
   ['/', 'filter'],
   ['Esc', 'leave the filter, close what is open'],
   ['g f', 'fleet'],
@@ -85,10 +82,6 @@ function press(key: string): boolean {
     case 'ArrowUp':
       list?.move(-1);
       return list !== null;
-    case 'Enter':
-      list?.open?.();
-      // A link or a button that has the focus takes it too.
-      return false;
     case '/':
       document.querySelector<HTMLInputElement>('input[type=search]')?.focus();
       return true;

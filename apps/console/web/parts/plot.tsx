@@ -16,11 +16,13 @@ interface PlotProps {
   readonly timesMs: readonly number[];
   readonly curves: readonly Curve[];
   readonly textOf: (value: number) => string;
+  /** Of an axis; default as the values. */
+  readonly tickOf?: (value: number) => string;
   readonly height: number;
 }
 
-/** Curves over time. Drawn again when there is more to draw, not on every tick of the page. */
-export function Plot({ title, timesMs, curves, textOf, height }: PlotProps) {
+/** Curves over time. Drawn again when there is a later point, not on every tick of the page: other curves need another key. */
+export function Plot({ title, timesMs, curves, textOf, tickOf = textOf, height }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const data: uPlot.AlignedData = [timesMs.map((ms) => ms / 1000), ...curves.map(({ values }) => [...values])];
@@ -28,7 +30,7 @@ export function Plot({ title, timesMs, curves, textOf, height }: PlotProps) {
   const dark = theme.value;
   useEffect(() => {
     const element = box.current!;
-    const made = new uPlot(optionsOf(curves, textOf, element.clientWidth, height), data, element);
+    const made = new uPlot(optionsOf(curves, textOf, tickOf, element.clientWidth, height), data, element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
@@ -38,13 +40,18 @@ export function Plot({ title, timesMs, curves, textOf, height }: PlotProps) {
     };
   }, [labels, dark, height]);
   const lastMs = timesMs.at(-1) ?? 0;
-  useEffect(() => plot.current?.setData(data), [lastMs, timesMs.length, curves[0]?.values]);
-  return <div class="plot" ref={box} role="img" aria-label={title} style={{ minHeight: `${height}px` }} />;
+  useEffect(() => plot.current?.setData(data), [lastMs, timesMs.length]);
+  return (
+    <div class="plot" role="img" aria-label={title}>
+      <div ref={box} style={{ minHeight: `${height}px` }} />
+    </div>
+  );
 }
 
 function optionsOf(
   curves: readonly Curve[],
   textOf: PlotProps['textOf'],
+  tickOf: PlotProps['textOf'],
   width: number,
   height: number,
 ): uPlot.Options {
@@ -62,10 +69,11 @@ function optionsOf(
       {
         ...axis,
         grid: { show: false },
+        size: 26,
         space: 80,
         values: (_plot, ticks) => ticks.map((s) => clock(s * 1000).slice(0, 5)),
       },
-      { ...axis, size: 64, space: 36, values: (_plot, ticks) => ticks.map(textOf) },
+      { ...axis, size: 62, space: 30, values: (_plot, ticks) => ticks.map(tickOf) },
     ],
     series: [
       { label: 'at', value: (_plot, s) => (s === null ? '–' : clock(s * 1000)) },

@@ -29,6 +29,12 @@ export class Latencies {
   }
 }
 
+/** Slots from the first one that says something, but no fewer than `least`: before that the router may not have run. */
+export function sinceFirst(slots: readonly LiveLatency[], least: number): readonly LiveLatency[] {
+  const first = slots.findIndex(({ completed, failed }) => completed + failed > 0);
+  return first < 0 ? slots.slice(-least) : slots.slice(Math.min(first, Math.max(0, slots.length - least)));
+}
+
 /** Requests a second over the last closed slots, or null before there is one. */
 export function ratePerS(slots: readonly LiveLatency[], last = 3): number | null {
   const recent = slots.slice(-last);

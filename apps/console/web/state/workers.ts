@@ -43,6 +43,16 @@ export class Workers {
   }
 }
 
+/**
+ * Requests that a worker has: by the routers' ledgers, or by the engine itself where that is more, because others send to
+ * it too.
+ */
+export const loadOf = (workers: Workers, row: number): number =>
+  Math.max(
+    workers.value('inflightRequests', row),
+    workers.value('runningRequests', row) + workers.value('waitingRequests', row),
+  );
+
 export type Condition = 'up' | 'late' | 'prefill' | 'unknown' | 'down';
 
 /** What an operator wants to know of a worker's health, in one word. `late`: up, but what it says is old. */
@@ -54,19 +64,24 @@ export function conditionOf(workers: Workers, row: number): Condition {
   return workers.value('up', row) === 1 ? 'up' : 'prefill';
 }
 
-/** Rows that match every word of `filter` in name, pool, role, variant, address or state. */
+/** Whether somebody should look at it. */
+export const isTroubled = (condition: Condition): boolean => condition !== 'up' && condition !== 'prefill';
+
+/** Rows that match every word of `filter` in name, pool, role, variant, address or state; `trouble` is any bad state. */
 export function filteredRows(workers: Workers, filter: string): number[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const rows: number[] = [];
   workers.list.forEach((worker, row) => {
     const { pool, role, variant, url } = worker;
-    const text = `${worker.worker} ${pool} ${role} ${variant} ${url} ${conditionOf(workers, row)}`.toLowerCase();
+    const condition = conditionOf(workers, row);
+    const state = isTroubled(condition) ? `${condition} trouble` : condition;
+    const text = `${worker.worker} ${pool} ${role} ${variant} ${url} ${state}`.toLowerCase();
     if (words.every((word) => text.includes(word))) rows.push(row);
   });
   return rows;
 }
 
-export type SortKey = LiveColumn | 'worker' | 'role' | 'condition';
+export type SortKey = LiveColumn | 'worker' | 'role' | 'condition' | 'load';
 
 const CONDITIONS: readonly Condition[] = ['down', 'unknown', 'late', 'prefill', 'up'];
 const byName = new Intl.Collator('en', { numeric: true }).compare;
@@ -79,6 +94,7 @@ export function sortRows(workers: Workers, rows: number[], key: SortKey, descend
     if (key === 'worker') return 0;
     if (key === 'role') return byName(workers.list[a]!.role, workers.list[b]!.role);
     if (key === 'condition') return ranks.get(conditionOf(workers, a))! - ranks.get(conditionOf(workers, b))!;
+    if (key === 'load') return loadOf(workers, a) - loadOf(workers, b);
     return workers.value(key, a) - workers.value(key, b);
   };
   const sign = descending ? -1 : 1;
@@ -128,8 +144,8 @@ export function sumsOf(workers: Workers): FleetSums {
   workers.list.forEach(({ role }, row) => {
     roles.set(role, (roles.get(role) ?? 0) + 1);
     const condition = conditionOf(workers, row);
-    if (condition === 'up' || condition === 'prefill') up++;
-    else troubled++;
+    if (isTroubled(condition)) troubled++;
+    else up++;
     if (workers.value('state', row) !== 1) return;
     read++;
     const kv = workers.value('kvUsage', row);

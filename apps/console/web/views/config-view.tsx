@@ -26,7 +26,7 @@ function Settings({ service }: { service: string }) {
   if (loaded.kind !== 'value') {
     return (
       <Panel title={service}>
-        {loaded.kind === 'error' ? <p class="reason">{loaded.message}</p> : <p class="soft pad">Asking…</p>}
+        <p class="soft pad">{loaded.kind === 'error' ? `Not to be had: ${loaded.message}` : 'Asking…'}</p>
       </Panel>
     );
   }

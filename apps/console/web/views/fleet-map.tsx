@@ -3,12 +3,12 @@ import { count, percent, short } from '../format.ts';
 import { goTo } from '../state/route.ts';
 import { live } from '../state/store.ts';
 import { colour, theme } from '../state/theme.ts';
-import { conditionOf } from '../state/workers.ts';
+import { conditionOf, loadOf } from '../state/workers.ts';
 import type { Group } from '../state/workers.ts';
 import { cellAt, layOut } from './map-layout.ts';
 import type { MapLayout } from './map-layout.ts';
 
-export type MapBy = 'inflightRequests' | 'kvUsage' | 'cachedTokens' | 'waitingRequests';
+export type MapBy = 'load' | 'kvUsage' | 'cachedTokens' | 'waitingRequests';
 
 const RAMP = 6;
 
@@ -68,7 +68,7 @@ function Tip({ row, x, y, width }: { row: number; x: number; y: number; width: n
     >
       <strong>{worker.worker}</strong> {conditionOf(workers, row)}
       <br />
-      {count(workers.value('inflightRequests', row))} in flight, {count(workers.value('waitingRequests', row))} waiting
+      Load {count(loadOf(workers, row))}, {count(workers.value('waitingRequests', row))} of it waiting
       <br />
       KV {percent(workers.value('kvUsage', row))}, {short(workers.value('cachedTokens', row))} tokens cached
     </div>
@@ -88,11 +88,14 @@ const Ramp = ({ by, most }: { by: MapBy; most: number }) => (
   </div>
 );
 
+const amountOf = (by: MapBy, row: number): number =>
+  by === 'load' ? loadOf(live.workers, row) : live.workers.value(by, row);
+
 /** The end of the ramp: what is full for a share, else the largest of all, rounded up so that it does not flicker. */
 function mostOf(groups: readonly Group[], by: MapBy): number {
   if (by === 'kvUsage') return 1;
   let most = 0;
-  for (const { rows } of groups) for (const row of rows) most = Math.max(most, live.workers.value(by, row));
+  for (const { rows } of groups) for (const row of rows) most = Math.max(most, amountOf(by, row));
   if (most <= 10) return 10;
   const unit = 10 ** Math.floor(Math.log10(most));
   return Math.ceil((2 * most) / unit) * (unit / 2);
@@ -120,7 +123,7 @@ function draw(canvas: HTMLCanvasElement, layout: MapLayout, by: MapBy, most: num
   const size = cell - gap;
   for (const { x, y, row } of cells) {
     const condition = conditionOf(live.workers, row);
-    const share = Math.min(1, live.workers.value(by, row) / most);
+    const share = Math.min(1, amountOf(by, row) / most);
     const step = share === 0 ? 0 : Math.min(RAMP - 1, 1 + Math.floor(share * (RAMP - 1)));
     const isOut = condition === 'down' || condition === 'unknown';
     context.fillStyle = isOut ? bad! : ramp[step]!;

@@ -10,7 +10,7 @@ import { sumsOf } from '../state/workers.ts';
 const CURVE = 60;
 
 /** The state of the whole in one line. */
-export function FleetNumbers() {
+export function FleetNumbers({ onTrouble }: { onTrouble: () => void }) {
   const { workers, totals, latencies } = live;
   const sums = sumsOf(workers);
   const { slots, windows } = latencies.of('');
@@ -23,7 +23,15 @@ export function FleetNumbers() {
         label="Workers up"
         value={count(sums.up)}
         of={`/ ${count(sums.total)}`}
-        note={sums.troubled === 0 ? roles : `${count(sums.troubled)} need a look`}
+        note={
+          sums.troubled === 0 ? (
+            roles
+          ) : (
+            <button type="button" class="link" onClick={onTrouble} title="Show them alone, or all again">
+              {count(sums.troubled)} {sums.troubled === 1 ? 'needs' : 'need'} a look
+            </button>
+          )
+        }
         tone={sums.troubled > 0 ? 'bad' : ''}
       />
       <Figure

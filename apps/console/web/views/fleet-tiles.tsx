@@ -2,18 +2,18 @@ import { count, percent, short } from '../format.ts';
 import { fillTone, Meter } from '../parts/small.tsx';
 import { hrefOf } from '../state/route.ts';
 import { live } from '../state/store.ts';
-import { conditionOf } from '../state/workers.ts';
+import { conditionOf, loadOf } from '../state/workers.ts';
 import { ConditionMark } from './worker-parts.tsx';
 
 /** A few workers, each on a card. */
 export function FleetTiles({ rows, selected }: { rows: readonly number[]; selected: string | null }) {
   const { workers } = live;
-  const most = Math.max(8, ...rows.map((row) => workers.value('inflightRequests', row)));
+  const most = Math.max(8, ...rows.map((row) => loadOf(workers, row)));
   return (
     <div class="tiles">
       {rows.map((row) => {
         const { worker, role } = workers.list[row]!;
-        const load = workers.value('inflightRequests', row);
+        const load = loadOf(workers, row);
         const kv = workers.value('kvUsage', row);
         const condition = conditionOf(workers, row);
         return (

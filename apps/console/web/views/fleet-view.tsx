@@ -9,17 +9,18 @@ import { FleetNumbers } from './fleet-numbers.tsx';
 import { FleetMap } from './fleet-map.tsx';
 import type { MapBy } from './fleet-map.tsx';
 import { FleetTiles } from './fleet-tiles.tsx';
+import { LatestRequests } from './requests-view.tsx';
 import { WorkerPanel } from './worker-panel.tsx';
 import { WorkerTable } from './worker-table.tsx';
 
 const filter = signal('');
 const order = signal<{ readonly key: SortKey; readonly descending: boolean }>({ key: 'worker', descending: false });
-const mapBy = signal<MapBy>('inflightRequests');
+const mapBy = signal<MapBy>('load');
 /** Up to so many workers are shown one by one. */
 const MOST_TILES = 16;
 
 const MAPS: readonly (readonly [MapBy, string])[] = [
-  ['inflightRequests', 'Load'],
+  ['load', 'Load'],
   ['kvUsage', 'KV use'],
   ['cachedTokens', 'Cached'],
   ['waitingRequests', 'Waiting'],
@@ -36,7 +37,7 @@ export function FleetView() {
   const total = workers.list.length;
   return (
     <div class="fleet">
-      <FleetNumbers />
+      <FleetNumbers onTrouble={() => (filter.value = filter.value === 'trouble' ? '' : 'trouble')} />
       {total <= MOST_TILES ? (
         <FleetTiles rows={rows} selected={selected} />
       ) : (
@@ -49,7 +50,7 @@ export function FleetView() {
           <FleetMap groups={groupsOf(workers, rows)} by={mapBy.value} selected={selected} />
         </Panel>
       )}
-      <div class="split">
+      <div class={total <= MOST_TILES ? 'split few' : 'split'}>
         <Panel
           class="table"
           title="Workers"
@@ -74,6 +75,7 @@ export function FleetView() {
         </Panel>
         {selected !== null && <WorkerPanel worker={selected} onClose={() => goTo('fleet')} />}
       </div>
+      {total <= MOST_TILES && selected === null && <LatestRequests />}
     </div>
   );
 }

@@ -63,7 +63,7 @@ function Timeline({ outcome, predictedTtftMs }: { outcome: DecisionOutcome; pred
     ['first', 'to the first token', ttftMs ?? e2eMs],
     ['rest', 'output', ttftMs === null ? 0 : e2eMs - ttftMs],
   ] as const;
-  const shown = parts.filter(([, , ms]) => ms >= 0.05);
+  const shown = parts.filter(([, , ms]) => ms >= 1);
   return (
     <div class="timeline">
       <div class="timeline-bar">

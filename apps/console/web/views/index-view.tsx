@@ -192,7 +192,6 @@ function Ranks({ ranks }: { ranks: Loaded<RanksView> }) {
             <div class="row head rank-row">
               <span>Worker</span>
               <span>State</span>
-              <span class="number">Epoch</span>
               <span class="number">Batches</span>
               <span class="number">Blocks</span>
               <span class="number">Lag</span>
@@ -214,7 +213,6 @@ function Ranks({ ranks }: { ranks: Loaded<RanksView> }) {
                   <span class="soft wide">{rank.reason}</span>
                 ) : (
                   <>
-                    <span class="number">{rank.epoch}</span>
                     <span class="number">{short(rank.seq)}</span>
                     <span class="number">{short(rank.blocks)}</span>
                     <span class="number">{duration(Math.max(0, Math.round(rank.lagMs)))}</span>

@@ -1,14 +1,17 @@
 import { signal } from '@preact/signals';
 import type { LiveLatency, LiveQuantiles } from '@sluice/contracts';
-import { count, duration, rate } from '../format.ts';
+import { axisDuration, count, duration, rate } from '../format.ts';
 import { Choice, Empty, Panel } from '../parts/small.tsx';
 import { Plot } from '../parts/plot.tsx';
 import type { Curve } from '../parts/plot.tsx';
+import { sinceFirst } from '../state/latency.ts';
 import { live, revision } from '../state/store.ts';
 
 const pool = signal('');
 const minutes = signal<'5' | '15'>('15');
-const HEIGHT = 190;
+const HEIGHT = 210;
+/** A minute. */
+const LEAST_SLOTS = 12;
 
 type Timed = 'ttftMs' | 'tpotMs' | 'e2eMs';
 const PLOTS: readonly (readonly [key: Timed, title: string, note: string])[] = [
@@ -29,7 +32,7 @@ export function LatencyView() {
   const { latencies } = live;
   const chosen = latencies.pools.includes(pool.value) ? pool.value : '';
   const { slots, windows } = latencies.of(chosen);
-  const shown = slots.slice(-12 * Number(minutes.value));
+  const shown = sinceFirst(slots.slice(-12 * Number(minutes.value)), LEAST_SLOTS);
   const timesMs = shown.map(({ startMs, durationMs }) => startMs + durationMs);
   const pools: [string, string][] = latencies.pools.map((name) => [name, name]);
   return (
@@ -57,7 +60,7 @@ export function LatencyView() {
       <Percentiles windows={windows} />
       <div class="plots">
         {PLOTS.map(([key, title, note]) => (
-          <Panel title={title} note={note} key={key}>
+          <Panel title={title} note={note} key={`${key} ${chosen}`}>
             {shown.every((slot) => slot[key] === null) ? (
               <Empty title="No answer in this time." />
             ) : (
@@ -66,12 +69,13 @@ export function LatencyView() {
                 timesMs={timesMs}
                 curves={quantileCurves(shown, key)}
                 textOf={duration}
+                tickOf={axisDuration}
                 height={HEIGHT}
               />
             )}
           </Panel>
         ))}
-        <Panel title="Requests" note="attempts that ended, each second">
+        <Panel title="Requests" note="attempts that ended, each second" key={`rate ${chosen}`}>
           <Plot title="Requests" timesMs={timesMs} curves={rateCurves(shown)} textOf={rate} height={HEIGHT} />
         </Panel>
       </div>

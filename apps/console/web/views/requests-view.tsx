@@ -89,6 +89,27 @@ export function RequestsView() {
   );
 }
 
+/** The latest requests by themselves, below a small fleet. */
+export const LatestRequests = () => (
+  <Panel class="table latest" title="Latest requests" note="select one to see why its worker was chosen">
+    {live.requests.list.length === 0 ? (
+      <Empty title="No request yet." />
+    ) : (
+      <VirtualList
+        label="Latest requests"
+        class="request-list"
+        count={live.requests.list.length}
+        rowHeight={ROW}
+        head={<ListHead />}
+        renderRow={(index) => {
+          const request = live.requests.list[index]!;
+          return <RequestRow request={request} selected={false} key={request.id} />;
+        }}
+      />
+    )}
+  </Panel>
+);
+
 const ListHead = () => (
   <div class="row head request-row" role="row">
     <span>Time</span>

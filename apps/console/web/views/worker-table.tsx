@@ -5,7 +5,7 @@ import { fillTone, Meter } from '../parts/small.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { goTo } from '../state/route.ts';
 import { live } from '../state/store.ts';
-import { conditionOf } from '../state/workers.ts';
+import { conditionOf, loadOf } from '../state/workers.ts';
 import type { SortKey } from '../state/workers.ts';
 import { ConditionMark, PREFIXES } from './worker-parts.tsx';
 
@@ -13,12 +13,12 @@ const HEADS: readonly (readonly [key: SortKey, label: string, isNumber: boolean,
   ['worker', 'Worker', false, 'Engine and rank'],
   ['role', 'Role', false, 'Which leg of a request it serves'],
   ['condition', 'State', false, 'Whether it takes requests'],
-  ['inflightRequests', 'In flight', true, "Requests sent and not ended, siblings' included"],
+  ['load', 'Load', false, "Requests that it has, by the routers' ledgers or by the engine, whichever is more"],
   ['heldRequests', 'Held', true, 'Requests that the router holds until it has room'],
   ['queuedPrefillTokens', 'Queued tok', true, 'Uncached prompt tokens that wait for their prefill'],
   ['decodesRunning', 'Decodes', true, 'Requests past their first token'],
   ['waitingRequests', 'Waiting', true, 'By the engine itself'],
-  ['kvUsage', 'KV use', true, 'Of its KV cache'],
+  ['kvUsage', 'KV use', false, 'Of its KV cache'],
   ['cachedTokens', 'Cached tok', true, 'In its cache, as far as the index knows'],
   ['prefixes', 'Prefixes', false, 'How what it holds is known'],
 ];
@@ -43,7 +43,7 @@ export function WorkerTable({ rows, selected, sort, onSort }: WorkerTableProps) 
       },
     }),
   );
-  const most = Math.max(8, ...rows.map((row) => workers.value('inflightRequests', row)));
+  const most = Math.max(8, ...rows.map((row) => loadOf(workers, row)));
   const head = (
     <div class="row head worker-row" role="row">
       {HEADS.map(([key, label, isNumber, title]) => (
@@ -82,7 +82,7 @@ export function WorkerTable({ rows, selected, sort, onSort }: WorkerTableProps) 
           {role}
         </span>
         <ConditionMark condition={condition} />
-        <Meter share={value('inflightRequests') / most} text={count(value('inflightRequests'))} />
+        <Meter share={loadOf(workers, row) / most} text={count(loadOf(workers, row))} />
         <span class="number">{zeroAsDot(value('heldRequests'))}</span>
         <span class="number">{zeroAsDot(value('queuedPrefillTokens'))}</span>
         <span class="number">{zeroAsDot(value('decodesRunning'))}</span>

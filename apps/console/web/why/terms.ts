@@ -2,6 +2,7 @@
 const KNOWN: Readonly<Record<string, readonly [label: string, meaning: string]>> = {
   ttft: ['First token', 'Predicted time to its first token: what is queued there and its own uncached prompt'],
   memoryWait: ['Memory wait', 'Own wait until there is KV memory for it'],
+  ownDecode: ['Own decode', 'Predicted time of its own output there'],
   duplicate: ['Duplicate prefix', 'A prefix that another worker holds is stored once more'],
   memory: ['KV memory', 'Tokens that it will hold, for how long, at a price that rises as the cache fills'],
   laterSteps: ['Later steps', 'Its context makes every later step there longer'],
