@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Sluice } from '@sluice/testkit';
+import { Report } from '../report.ts';
+import { env, missingPrograms } from '../setup.ts';
+import { type Kit, missingKit, MODEL, openKit, VllmEngine } from './kit.ts';
+import { checkIndex, POOL, sendAll } from './measure.ts';
+import { mixedLoad, sendOpenLoop, sendTimed, type Timing } from './mixed-load.ts';
+import { sharedPrefixChats } from './workload.ts';
+
+const CACHE_TOKENS = 16_384;
+const PROBES = 60;
+const LEARNED = 240;
+const MEASURED = 240;
+const IDENTICAL = 40;
+/** Of the rate at which eight senders that wait for their answers are served. */
+const LOAD = 0.4;
+
+const missing = (await missingPrograms('nats-server', 'redis-server')) ?? (await missingKit(env));
+if (missing !== null) console.log(`skipped: ${missing}`);
+
+(missing === null ? describe : describe.skip)('predictions in front of two real vLLM engines', () => {
+  const report = new Report({
+    file: 'e2e-vllm-prediction.md',
+    title: 'Predictions on real engines',
+    about: [
+      'What `npm run e2e:vllm -- prediction` measured last: two unmodified vLLM engines (CPU, tiny model) behind every',
+      'service as a process of its own, all on the same processors, so that engines disturb each other. Open loop, Poisson,',
+      'a mix of conversations that share system prompts, short questions and documents. The first half teaches the model,',
+      'the second half is measured, then sent again in the same way, and again with round-robin; caches are emptied before each.',
+    ],
+    command: 'npm run e2e:vllm -- prediction',
+  });
+  let kit: Kit;
+  let engines: VllmEngine[] = [];
+  let sluice: Sluice;
+
+  const emptyCaches = async (): Promise<void> => {
+    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+    await checkIndex(sluice, engines, kit);
+  };
+  const setPolicy = async (policy: string): Promise<void> => {
+    const response = await fetch(`${sluice.admin('router')}/policy`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ policy }),
+    });
+    expect(response.status).toBe(200);
+  };
+
+  beforeAll(async () => {
+    kit = await openKit(env);
+    engines = await VllmEngine.startAll(kit, ['vllm-1', 'vllm-2'], CACHE_TOKENS);
+    sluice = await Sluice.start({
+      pools: [{ id: POOL, models: [MODEL], tokenizer: kit.tokenizer, engines: engines.map((engine) => engine.entry) }],
+      services: true,
+      policy: 'expected-latency',
+      env: { ...env, ROUTER_DECISIONS: '2000' },
+    });
+  }, 2_400_000);
+
+  afterAll(async () => {
+    await sluice?.stop();
+    await Promise.all(engines.map((engine) => engine.stop()));
+  }, 120_000);
+
+  it('err little beside the spread of identical requests, and choose no worse than round-robin', async () => {
+    const startMs = performance.now();
+    await sendAll(sluice, sharedPrefixChats(7, PROBES), 8);
+    const ratePerS = (LOAD * PROBES) / ((performance.now() - startMs) / 1000);
+    const arrivals = mixedLoad(20261123, LEARNED + MEASURED, ratePerS);
+    const later = arrivals.slice(LEARNED);
+    const measured = later.map(({ atMs, body }) => ({ atMs: atMs - later[0]!.atMs, body }));
+
+    await sendOpenLoop(sluice, arrivals.slice(0, LEARNED));
+    await emptyCaches();
+    const first = await sendOpenLoop(sluice, measured);
+    await emptyCaches();
+    const second = await sendOpenLoop(sluice, measured);
+    await setPolicy('round-robin');
+    await emptyCaches();
+    const roundRobin = await sendOpenLoop(sluice, measured);
+    await setPolicy('expected-latency');
+    const identical: Timing[] = [];
+    for (let i = 0; i < IDENTICAL; i++) identical.push(await sendTimed(sluice, measured[0]!.body));
+
+    const ours = [...first, ...second];
+    report.add(
+      'Error of predictions, of actual',
+      `TTFT: median ${percent(median(ours.map(ttftError)))}, mean ${percent(mean(ours.map(ttftError)))}`,
+      `TPOT: median ${percent(median(ours.map(tpotError)))}, mean ${percent(mean(ours.map(tpotError)))}`,
+    );
+    const warm = identical.slice(1);
+    const pairs = first
+      .map((one, i) => [one, second[i]!] as const)
+      .filter(([a, b]) => a.worker === b.worker && a.cachedTokens === b.cachedTokens);
+    const apart = (of: (one: Timing) => number): number[] =>
+      pairs.map(([a, b]) => Math.abs(of(a) - of(b)) / ((of(a) + of(b)) / 2));
+    report.add(
+      'Noise: what no prediction can know',
+      `${warm.length} times the same request to the idle system: TTFT ${percent(spread(warm.map(ttft)))} from its median on average, TPOT ${percent(spread(warm.map(tpot)))}`,
+      `the same arrivals twice, ${pairs.length} requests that went to the same engine with as many tokens cached: TTFT median ${percent(median(apart(ttft)))} apart, mean ${percent(mean(apart(ttft)))}; TPOT median ${percent(median(apart(tpot)))}, mean ${percent(mean(apart(tpot)))}`,
+    );
+    const row = (name: string, of: readonly Timing[]): string =>
+      `${name}: TTFT mean ${mean(of.map(ttft)).toFixed(0)} ms, p90 ${quantile(of.map(ttft), 0.9).toFixed(0)}, p99 ${quantile(of.map(ttft), 0.99).toFixed(0)}; ` +
+      `regret mean ${mean(of.map(regret)).toFixed(0)} ms, p90 ${quantile(of.map(regret), 0.9).toFixed(0)}, p99 ${quantile(of.map(regret), 0.99).toFixed(0)}`;
+    report.add(
+      `Choices at ${ratePerS.toFixed(1)} requests a second; regret is the actual TTFT less the lowest predicted of any engine`,
+      row('expected-latency', first),
+      row('expected-latency again', second),
+      row('round-robin', roundRobin),
+      `regret of the worst hundredth against round-robin's: ${(quantile(ours.map(regret), 0.99) - quantile(roundRobin.map(regret), 0.99)).toFixed(0)} ms`,
+    );
+    await report.write(`vLLM ${await engines[0]!.version()}`);
+    expect(ours.filter((one) => !(one.ttftMs > 0))).toEqual([]);
+    expect(mean(ours.map(ttft))).toBeLessThan(mean(roundRobin.map(ttft)));
+    expect(quantile(ours.map(regret), 0.99)).toBeLessThanOrEqual(quantile(roundRobin.map(regret), 0.99));
+  }, 1_800_000);
+});
+
+const ttft = (one: Timing): number => one.ttftMs;
+const tpot = (one: Timing): number => one.tpotMs;
+const regret = (one: Timing): number => one.regretMs;
+const ttftError = (one: Timing): number => Math.abs(one.predictedTtftMs - one.ttftMs) / one.ttftMs;
+const tpotError = (one: Timing): number => Math.abs(one.predictedTpotMs - one.tpotMs) / one.tpotMs;
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const quantile = (values: readonly number[], q: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))]!;
+const median = (values: readonly number[]): number => quantile(values, 0.5);
+/** Mean distance from the median, as a share of it. */
+const spread = (values: readonly number[]): number =>
+  mean(values.map((value) => Math.abs(value - median(values)))) / median(values);
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
