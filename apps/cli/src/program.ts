@@ -11,6 +11,7 @@ import { addDoctor } from './doctor/command.ts';
 import { addIndex } from './index-lookup/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import type { Surroundings } from './simulate/simulate.ts';
+import { addTrace } from './trace/command.ts';
 import { runUp, type UpOptions } from './up/up.ts';
 
 export const VERSION = '0.1.0';
@@ -89,6 +90,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   addAdminCommands(program, context);
   addIndex(program, context);
   addDoctor(program, context);
+  addTrace(program, context);
   addBench(program, context, `http://127.0.0.1:${envPort(env['SLUICE_PORT'], 8080)}`);
   addSimulate(program, surroundings, done);
   addCompletion(program, context);

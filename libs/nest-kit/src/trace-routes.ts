@@ -53,14 +53,17 @@ function summaries(spans: readonly TraceSpan[]): Summary[] {
 }
 
 function summaryOf(traceId: string, spans: readonly TraceSpan[]): Summary {
-  const first = spans.reduce((a, b) => (b.startMs < a.startMs ? b : a));
-  const endMs = Math.max(...spans.map(({ startMs, durationMs }) => startMs + durationMs));
+  const own = new Set(spans.map(({ spanId }) => spanId));
+  const tops = spans.filter(({ parentSpanId }) => parentSpanId === null || !own.has(parentSpanId));
+  const first = tops.reduce((a, b) => (b.startMs < a.startMs ? b : a), tops[0] ?? spans[0]!);
+  const startMs = Math.min(...spans.map((span) => span.startMs));
+  const endMs = Math.max(...spans.map((span) => span.startMs + span.durationMs));
   const decisionId = spans.map(({ attributes }) => attributes['sluice.decision.id']).find((id) => id !== undefined);
   return {
     traceId,
     name: first.name,
-    startMs: first.startMs,
-    durationMs: endMs - first.startMs,
+    startMs,
+    durationMs: endMs - startMs,
     spans: spans.length,
     failed: spans.some(({ status }) => status === 'error'),
     decisionId: typeof decisionId === 'string' ? decisionId : null,

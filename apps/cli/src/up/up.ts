@@ -82,7 +82,8 @@ async function prepareFleet(
       profile: options.profile,
       speed: options.speed,
     };
-    const simulated = await startSimulatedEngines({ count, model, profile, speed }, env, supervisor.onLine);
+    const traced = tracedByRouter(options, env);
+    const simulated = await startSimulatedEngines({ count, model, profile, speed }, traced, supervisor.onLine);
     for (const child of simulated.children) supervisor.add(child, 'engine');
     urls = simulated.urls;
     tokenizer ??= appFile('engine-sim', 'assets/tokenizer');
@@ -94,6 +95,15 @@ async function prepareFleet(
   const path = join(folder, 'fleet.json');
   await writeFile(path, fleetText(engines, names, tokenizer));
   return path;
+}
+
+/** Where no receiver of spans is named, simulated engines send theirs to the router: `sluice trace` then shows them. */
+function tracedByRouter({ adminPort, services }: UpOptions, env: Environment): Environment {
+  const named = env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
+  if (!env['OTEL_TRACES_SAMPLER'] || named || env['OTEL_TRACES_EXPORTER']) return env;
+  const admin = `http://127.0.0.1:${adminPort}${services ? '' : '/router'}`;
+  const delay = env['OTEL_BSP_SCHEDULE_DELAY'] || '500';
+  return { ...env, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${admin}/v1/traces`, OTEL_BSP_SCHEDULE_DELAY: delay };
 }
 
 async function mustProbe(url: string, print: Print): Promise<ProbedEngine> {

@@ -78,7 +78,7 @@ export class PrefixArrivals {
       'sluice.prompt.known_bytes': bytes,
     };
     const span = trace.root.child('prefix known', { kind: 'consumer', startMs, attributes });
-    this.#bus.publish(kvTraced, { pool, worker, epoch, seq }, span.context);
     span.end(endMs);
+    this.#bus.publish(kvTraced, { pool, worker, epoch, seq }, trace.root.context);
   }
 }

@@ -13,6 +13,7 @@ import {
 import type { ReadableSpan, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { TraceContext, TraceSpan } from '@sluice/contracts';
 import type { Logger } from '../logger.ts';
+import { SpanClock } from './span-clock.ts';
 import { SpanRing } from './span-ring.ts';
 import { formatTraceparent, parseTraceparent } from './trace-context.ts';
 import { NO_SPAN } from './tracing.ts';
@@ -44,6 +45,7 @@ export class OtelTracing implements Tracing {
   readonly isOn = true;
   readonly kept: SpanRing<ReadableSpan | TraceSpan>;
   readonly counters: ExportCounters = { exported: 0, failed: 0 };
+  readonly #clock = new SpanClock();
   readonly #roots: Tracer;
   readonly #followers: Tracer;
   readonly #providers: readonly TracerProvider[];
@@ -72,8 +74,8 @@ export class OtelTracing implements Tracing {
   start(name: string, parent: TraceContext | null, options: SpanOptions = {}): Span {
     const remote = parent === null ? null : remoteOf(parent);
     const base = remote === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
-    const span = this.#roots.startSpan(name, startOptions(options), base);
-    if (span.isRecording()) return new RecordedSpan(this.#followers, span);
+    const span = this.#roots.startSpan(name, startOptions(this.#clock, options), base);
+    if (span.isRecording()) return new RecordedSpan(this.#followers, this.#clock, span);
     return { ...NO_SPAN, context: contextOfSpan(span.spanContext()) };
   }
 
@@ -81,7 +83,8 @@ export class OtelTracing implements Tracing {
     const remote = parent === null ? null : remoteOf(parent);
     if (remote === null || remote.traceFlags === 0) return NO_SPAN;
     const base = trace.setSpanContext(ROOT_CONTEXT, remote);
-    return new RecordedSpan(this.#followers, this.#followers.startSpan(name, startOptions(options), base));
+    const span = this.#followers.startSpan(name, startOptions(this.#clock, options), base);
+    return new RecordedSpan(this.#followers, this.#clock, span);
   }
 
   receive(spans: readonly TraceSpan[]): void {
@@ -120,11 +123,13 @@ export class OtelTracing implements Tracing {
 class RecordedSpan implements Span {
   readonly isRecorded = true;
   readonly #tracer: Tracer;
+  readonly #clock: SpanClock;
   readonly #span: ApiSpan;
   #context: TraceContext | null = null;
 
-  constructor(tracer: Tracer, span: ApiSpan) {
+  constructor(tracer: Tracer, clock: SpanClock, span: ApiSpan) {
     this.#tracer = tracer;
+    this.#clock = clock;
     this.#span = span;
   }
 
@@ -134,7 +139,8 @@ class RecordedSpan implements Span {
 
   child(name: string, options: SpanOptions = {}): Span {
     const base = trace.setSpan(ROOT_CONTEXT, this.#span);
-    return new RecordedSpan(this.#tracer, this.#tracer.startSpan(name, startOptions(options), base));
+    const span = this.#tracer.startSpan(name, startOptions(this.#clock, options), base);
+    return new RecordedSpan(this.#tracer, this.#clock, span);
   }
 
   set(attributes: SpanAttributes): void {
@@ -142,7 +148,7 @@ class RecordedSpan implements Span {
   }
 
   event(name: string, atMs: number, attributes?: SpanAttributes): void {
-    this.#span.addEvent(name, attributes as Attributes | undefined, atMs);
+    this.#span.addEvent(name, attributes as Attributes | undefined, this.#clock.at(atMs));
   }
 
   fail(message: string): void {
@@ -150,14 +156,14 @@ class RecordedSpan implements Span {
   }
 
   end(atMs?: number): void {
-    this.#span.end(atMs);
+    this.#span.end(atMs === undefined ? this.#clock.now() : this.#clock.at(atMs));
   }
 }
 
-function startOptions({ kind, startMs, attributes }: SpanOptions) {
+function startOptions(clock: SpanClock, { kind, startMs, attributes }: SpanOptions) {
   return {
     kind: KINDS[kind ?? 'internal'],
-    ...(startMs !== undefined && { startTime: startMs }),
+    startTime: startMs === undefined ? clock.now() : clock.at(startMs),
     ...(attributes !== undefined && { attributes: attributes as Attributes }),
   };
 }

@@ -1,0 +1,59 @@
+import type { Trace, Traces, TraceSpan } from '@sluice/contracts';
+import { AdminClient, AdminError } from '../admin-client.ts';
+import type { Speaker } from '../speaker.ts';
+import { traceLines } from './waterfall.ts';
+
+export interface TraceOptions {
+  /** Admin APIs to ask, each of one service or of several. */
+  readonly admin: readonly string[];
+  readonly token: string | null;
+  readonly json: boolean;
+}
+
+const TRACE_ID = /^[0-9a-f]{32}$/;
+const OFF =
+  'tracing is off there: start Sluice with OTEL_TRACES_SAMPLER=always_on, or another sampler (docs/tracing.md)';
+
+/**
+ * Prints what every service still keeps of a trace.
+ * @param id of a trace or a decision, or `last`
+ * @throws AdminError when an admin API cannot be used or nobody keeps the trace
+ */
+export async function printTrace(id: string, options: TraceOptions, speaker: Speaker): Promise<void> {
+  const clients = await Promise.all(options.admin.map((admin) => AdminClient.connect(admin, options.token)));
+  const traceId = TRACE_ID.test(id) ? id : await traceIdOf(id, clients);
+  const spans = await spansOf(traceId, clients);
+  if (spans.length === 0) throw new AdminError(`no service keeps a span of trace '${traceId}', or not any longer`);
+  const lines = options.json ? [JSON.stringify({ traceId, spans }, null, 2)] : traceLines(traceId, spans, speaker);
+  speaker.out.write(`${lines.join('\n')}\n`);
+}
+
+/** Of a decision's request, or of the last one: the router knows. */
+async function traceIdOf(id: string, clients: readonly AdminClient[]): Promise<string> {
+  const client = clients.find(({ services }) => services.has('router')) ?? clients[0]!;
+  const query = id === 'last' ? '' : `&decision=${encodeURIComponent(id)}`;
+  const { enabled, traces } = await client.get<Traces>('router', `/traces?limit=1${query}`);
+  if (traces[0] !== undefined) return traces[0].traceId;
+  if (!enabled) throw new AdminError(OFF);
+  if (id === 'last') throw new AdminError('no request has been sampled yet');
+  throw new AdminError(`the router keeps no trace of decision '${id}': its request was not sampled, or is long ago`);
+}
+
+/** Of every service, each span once, in the order of their start. */
+async function spansOf(traceId: string, clients: readonly AdminClient[]): Promise<TraceSpan[]> {
+  const asked = clients.flatMap((client) =>
+    [...client.services.keys()].map((service) => keptBy(client, service, traceId)),
+  );
+  const spans = new Map<string, TraceSpan>();
+  for (const kept of await Promise.all(asked)) for (const span of kept) spans.set(span.spanId, span);
+  return [...spans.values()].sort((a, b) => a.startMs - b.startMs);
+}
+
+async function keptBy(client: AdminClient, service: string, traceId: string): Promise<readonly TraceSpan[]> {
+  try {
+    return (await client.get<Trace>(service, `/traces/${traceId}`)).spans;
+  } catch (error) {
+    if (error instanceof AdminError && error.status === 404) return [];
+    throw error;
+  }
+}
