@@ -16,6 +16,8 @@ export type Result =
 
 /** Why an engine failed an attempt, as a label; `error-event`: an error within a stream that began well. */
 export type UpstreamErrorCause = Exclude<ForwardOutcome['kind'], 'completed' | 'client-abort'> | 'error-event';
+/** Results that shares are made of, with the status that they mostly have. */
+const USUAL_CODES = { completed: '200', overload: '429', 'upstream-error': '502', 'no-worker': '503' } as const;
 const UPSTREAM_ERROR_CAUSES: readonly UpstreamErrorCause[] = [
   'connect-failed',
   'upstream-closed-before-first-byte',
@@ -112,8 +114,8 @@ export function createRouterMetrics(metrics: Metrics) {
       };
       for (const { met, missed } of Object.values(own.slo)) for (const child of [met, missed]) child.inc(0);
       for (const child of [...Object.values(own.prompts), own.outputTokens]) child.inc(0);
-      for (const result of ['completed', 'upstream-error'] as const) {
-        requests.inc({ model, code: result === 'completed' ? '200' : '502', result, route: API_PATHS.chat }, 0);
+      for (const [result, code] of Object.entries(USUAL_CODES)) {
+        requests.inc({ model, code, result, route: API_PATHS.chat }, 0);
       }
       return own;
     },

