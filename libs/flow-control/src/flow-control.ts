@@ -1,5 +1,6 @@
 import type { FleetColumns } from '@sluice/model';
-import { DrainRate } from './drain-rate.ts';
+import { DecayingRate } from './decaying-rate.ts';
+import { Floods } from './floods.ts';
 import { Flows } from './flows.ts';
 import type { Flow } from './flows.ts';
 import { HeldQueue } from './held-queue.ts';
@@ -7,6 +8,7 @@ import { Line } from './line.ts';
 import { checkOptions, FLOW_CONTROL_DEFAULTS } from './options.ts';
 import type { FlowControlOptions } from './options.ts';
 import { OvertakenView } from './overtaken.ts';
+import { countUp, ReservedWorkers } from './reserved-workers.ts';
 import { fits } from './room.ts';
 import type { Reserve } from './room.ts';
 import { costOf, Ticket, whole } from './ticket.ts';
@@ -69,9 +71,11 @@ const RETRY_MS = { least: 1000, most: 60_000 };
 export class FlowControl<T> {
   options: FlowControlOptions;
   private readonly flows: Flows<T>;
+  private readonly floods: Floods<T>;
   private readonly view: OvertakenView<T>;
   private readonly queue: HeldQueue<T>;
-  private readonly drain = new DrainRate();
+  private readonly reserved = new ReservedWorkers();
+  private readonly drain = new DecayingRate(DRAIN_HALF_LIFE_MS);
   private readonly rank: (flow: Flow<T>) => number;
   private noReserve: Reserve;
   private arrivals = 0;
@@ -82,6 +86,7 @@ export class FlowControl<T> {
     checkOptions(options);
     this.options = options;
     this.flows = new Flows(options);
+    this.floods = new Floods(this.flows);
     this.queue = new HeldQueue(options.maxRequests, options.maxBytes);
     this.view = new OvertakenView(this.flows);
     this.noReserve = { backlogTokens: 0, memoryTokens: 0, growthShare: options.growthShare };
@@ -125,13 +130,22 @@ export class FlowControl<T> {
     );
   }
 
-  /** For a pick: takes out of the ledger columns the held requests that `ticket` goes before. To be put back after it. */
-  takeOutOvertaken(ticket: Ticket<T>, lines: readonly Line<T>[], columns: FleetColumns): void {
+  /**
+   * For a pick: takes out of the ledger columns the held requests that `ticket` goes before, and workers that are kept for
+   * others. To be put back after it.
+   */
+  takeOutOvertaken(ticket: Ticket<T>, lines: readonly Line<T>[], columns: FleetColumns, nowMs: number): void {
     if (this.held > 0) this.view.takeOut(ticket, lines, columns);
+    const { flow, request } = ticket;
+    ticket.reservedWorkers = 0;
+    if (request.isRetry || !this.floods.isFlooding(flow, nowMs)) return;
+    ticket.reservedWorkers = this.floods.reservedFrom(flow, countUp(columns), nowMs);
+    if (ticket.reservedWorkers > 0) this.reserved.hide(columns, ticket.reservedWorkers);
   }
 
   putBackOvertaken(): void {
     this.view.putBack();
+    this.reserved.putBack();
   }
 
   /** The request was placed on a worker: it is to be sent now, to be booked and held, or turned away. */
@@ -179,6 +193,12 @@ export class FlowControl<T> {
     });
   }
 
+  /** A request that was sent has its first token. */
+  firstToken(ticket: Ticket<T>, nowMs: number): void {
+    this.waited(ticket, nowMs);
+    this.wrote(ticket, 1);
+  }
+
   /** A request that was sent has written further output. */
   wrote(ticket: Ticket<T>, outputTokens: number): void {
     if (ticket.state === 'running') this.charge(ticket, costOf(0, outputTokens));
@@ -191,6 +211,7 @@ export class FlowControl<T> {
   end(ticket: Ticket<T>, nowMs: number, served: { uncachedTokens: number; outputTokens: number } | null): void {
     if (ticket.state === 'held') this.unhold(ticket, nowMs);
     if (ticket.state === 'running') {
+      this.waited(ticket, nowMs);
       ticket.line!.running--;
       this.flows.use(ticket.flow, -1, needOf(ticket));
       if (served !== null) this.charge(ticket, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
@@ -274,28 +295,35 @@ export class FlowControl<T> {
     return letsAhead(line, ticket) || this.leavesRoom(ticket, line, first, nowMs);
   }
 
-  /** Whether enough stays free for those who come next, where somebody is to be expected. */
+  /** Whether enough stays free for those who come next, where somebody is to be expected and has no workers kept. */
   private leavesRoom(ticket: Ticket<T>, line: Line<T>, room: Room, nowMs: number): boolean {
     const { backlogTokens, backlogShare, reserveRequests, reserveGrowthShare, reserveMs } = this.options;
+    const hasWorkers = ticket.reservedWorkers > 0;
     const reserve = {
       backlogTokens: (1 - backlogShare) * backlogTokens,
-      memoryTokens: reserveRequests * this.meanNeedTokens,
-      growthShare: reserveGrowthShare,
+      memoryTokens: hasWorkers ? 0 : reserveRequests * this.meanNeedTokens,
+      growthShare: hasWorkers ? this.noReserve.growthShare : reserveGrowthShare,
     };
     if (fits(line, ticket.uncachedTokens, room, this.options, reserve)) return true;
-    return !this.flows.mustLeaveRoom(ticket.flow, nowMs - reserveMs);
+    return !hasWorkers && !this.flows.mustLeaveRoom(ticket.flow, nowMs - reserveMs);
   }
 
   private start(ticket: Ticket<T>, nowMs: number): void {
     const line = ticket.line!;
     this.drain.pass(nowMs, this.queue.requests > 0);
-    this.drain.left(ticket.cost);
+    this.drain.add(ticket.cost);
     ticket.charged = costOf(ticket.uncachedTokens, 0);
     this.flows.send(ticket.flow, ticket.charged);
     line.turns = letsAhead(line, ticket) ? 0 : line.turns + 1;
     line.running++;
     this.flows.use(ticket.flow, 1, needOf(ticket));
     ticket.state = 'running';
+  }
+
+  private waited(ticket: Ticket<T>, nowMs: number): void {
+    if (ticket.answered) return;
+    ticket.answered = true;
+    this.flows.waited(ticket.flow, nowMs - ticket.request.arrivedAtMs, nowMs);
   }
 
   private charge(ticket: Ticket<T>, cost: number): void {
@@ -362,6 +390,8 @@ export interface BandView {
 export const createFlowControl = <T>(options: Partial<FlowControlOptions> = {}): FlowControl<T> =>
   new FlowControl<T>({ ...FLOW_CONTROL_DEFAULTS, ...options });
 
+/** Of how fast the queue drains. */
+const DRAIN_HALF_LIFE_MS = 5000;
 /** Weight of a new request in the mean need. */
 const NEED_FORGETTING = 0.02;
 /** KV tokens that the request is expected to need on its worker. */

@@ -1,6 +1,10 @@
+import { DecayingRate } from './decaying-rate.ts';
 import type { FlowControlOptions } from './options.ts';
 import { OTHER_TENANTS } from './options.ts';
 import type { Ticket } from './ticket.ts';
+
+/** Of how many requests wait for their first tokens. */
+const PENDING_HALF_LIFE_MS = 30_000;
 
 /** One tenant in one band: the unit of fairness. */
 export class Flow<T> {
@@ -9,6 +13,9 @@ export class Flow<T> {
   weight: number;
   /** Tokens of service received, over the weight: the virtual token counter. */
   counter = 0;
+  /** Of the band's service when it was last charged, what it had received; older service counts less. */
+  recentTokens = 0;
+  recentAt = 0;
   /** Tokens of service of the requests that have ended since it was first seen. */
   servedTokens = 0;
   /** Held requests, oldest first. */
@@ -19,6 +26,13 @@ export class Flow<T> {
   running = 0;
   usedTokens = 0;
   lastArrivalMs = -Infinity;
+  /** When it was last seen flooding. */
+  floodedAtMs = -Infinity;
+  /** Workers that were kept from it, and until when they are not fewer. */
+  reservedWorkers = 0;
+  reservedUntilMs = -Infinity;
+  /** Milliseconds that its requests waited for their first tokens: per millisecond, how many wait at one time. */
+  readonly pending = new DecayingRate(PENDING_HALF_LIFE_MS);
 
   constructor(tenant: string, band: Band<T>, weight: number) {
     this.tenant = tenant;
@@ -47,8 +61,8 @@ export class Band<T> {
   /** Memory used by its running requests, and the weights of the flows that have any. */
   usedTokens = 0;
   usingWeight = 0;
-  /** The flow with the largest counter. */
-  leader: Flow<T> | null = null;
+  /** Tokens of service of all its flows. */
+  servedTokens = 0;
   lastArrivalMs = -Infinity;
 
   constructor(index: number, priority: number) {
@@ -59,6 +73,8 @@ export class Band<T> {
 
 /** A tenant below this part of its share is modest; a margin, as equal floods differ by chance. */
 const MODEST_SHARE = 0.8;
+/** Service that is half forgotten when so many tokens have been served since. */
+export const RECENT_TOKENS = 1 << 20;
 /** More tokens than anybody will be served. */
 const MODEST_AHEAD = 1e15;
 
@@ -69,7 +85,7 @@ const MODEST_AHEAD = 1e15;
  */
 export class Flows<T> {
   readonly bands: readonly Band<T>[];
-  private options: FlowControlOptions;
+  options: FlowControlOptions;
   private weights: ReadonlyMap<string, number>;
   private readonly byTenant: Map<string, Flow<T>>[];
   private tenants = 0;
@@ -104,6 +120,7 @@ export class Flows<T> {
     const band = this.bandOf(priority);
     const flow = this.byTenant[band.index]!.get(tenant) ?? this.open(tenant, band);
     flow.lastArrivalMs = Math.max(flow.lastArrivalMs, atMs);
+    flow.pending.pass(atMs, true);
     band.lastArrivalMs = Math.max(band.lastArrivalMs, atMs);
     if (flow.held.length === 0) flow.counter = Math.max(flow.counter, this.floor(band));
     return flow;
@@ -131,7 +148,9 @@ export class Flows<T> {
   charge(flow: Flow<T>, cost: number): void {
     const { band } = flow;
     flow.counter += cost / flow.weight;
-    if (band.leader === null || flow.counter > band.leader.counter) band.leader = flow;
+    band.servedTokens += cost;
+    flow.recentTokens = this.recent(flow) + cost;
+    flow.recentAt = band.servedTokens;
   }
 
   /** A request of `flow` takes (`sign` 1) or frees (-1) memory on a worker. */
@@ -144,14 +163,19 @@ export class Flows<T> {
   }
 
   /**
-   * Whether the flow uses clearly less than its share of its band's memory, and has not received more service
-   * than everybody else: short requests in great number use little memory too.
+   * Whether the flow has clearly less than its share of its band's memory and of its recent service: short requests in
+   * great number use little memory.
    */
   isModest(flow: Flow<T>): boolean {
     const { usedTokens, weight, running, band } = flow;
-    if (band.leader === flow) return false;
     const weights = running > 0 ? band.usingWeight : band.usingWeight + weight;
-    return usedTokens * weights < MODEST_SHARE * band.usedTokens * weight;
+    const share = (MODEST_SHARE * weight) / weights;
+    return usedTokens < share * band.usedTokens && this.recent(flow) < share * recentOf(band);
+  }
+
+  /** What the flow has received of its band's recent service. */
+  private recent({ recentTokens, recentAt, band }: Flow<T>): number {
+    return recentTokens * 2 ** ((recentAt - band.servedTokens) / RECENT_TOKENS);
   }
 
   /** Whether a request of `flow` must leave room: a higher band, or a modest flow of its own, had requests since `sinceMs`. */
@@ -163,6 +187,17 @@ export class Flows<T> {
       if (other !== flow && other.lastArrivalMs >= sinceMs && this.isModest(other)) return true;
     }
     return false;
+  }
+
+  /** The first token of a request of `flow` came after so long, or never will. */
+  waited(flow: Flow<T>, waitMs: number, nowMs: number): void {
+    flow.pending.pass(nowMs, true);
+    flow.pending.add(waitMs);
+  }
+
+  /** Those of one band. */
+  ofBand(index: number): IterableIterator<Flow<T>> {
+    return this.byTenant[index]!.values();
   }
 
   *all(): IterableIterator<Flow<T>> {
@@ -199,3 +234,7 @@ export class Flows<T> {
     }
   }
 }
+
+/** Recent service of all flows of a band. */
+const recentOf = <T>({ servedTokens }: Band<T>): number =>
+  (RECENT_TOKENS / Math.LN2) * (1 - 2 ** (-servedTokens / RECENT_TOKENS));

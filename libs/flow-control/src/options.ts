@@ -28,6 +28,15 @@ export interface FlowControlOptions {
   readonly reserveGrowthShare: number;
   /** For so long after a request of theirs room is kept for a tenant or a band. */
   readonly reserveMs: number;
+  /**
+   * Workers are kept for others while a tenant floods, as many as let so few of the others' requests find all of them
+   * busy with a prompt, as a share, ...
+   */
+  readonly reserveLoss: number;
+  /** ... but at most this share of the workers; for tenants of the same band at most theirs by weight. 0: none are kept. */
+  readonly reserveWorkers: number;
+  /** A tenant floods whose requests have been held for so long. */
+  readonly floodMs: number;
   /** Share of the expected growth of what runs that must stay free (a search took 0.25; 0.1 prevents nearly as many preemptions and holds half as often). */
   readonly growthShare: number;
   /** A request of a lower band that has waited for so long may go before higher ones, ... */
@@ -50,6 +59,9 @@ export const FLOW_CONTROL_DEFAULTS: FlowControlOptions = {
   reserveShare: 0.25,
   reserveGrowthShare: 1,
   reserveMs: 30_000,
+  reserveLoss: 0.002,
+  reserveWorkers: 0.75,
+  floodMs: 1000,
   growthShare: 0.1,
   starvationMs: 10_000,
   yieldEvery: 16,
@@ -74,12 +86,19 @@ export function checkOptions(options: FlowControlOptions): void {
     'reserveShare',
     'reserveGrowthShare',
     'reserveMs',
+    'floodMs',
     'growthShare',
     'starvationMs',
     'creditTokens',
   ] as const;
   for (const name of notNegative) {
     if (!(options[name] >= 0)) throw new RangeError(`${name} must not be negative, got ${options[name]}`);
+  }
+  if (!(options.reserveWorkers >= 0 && options.reserveWorkers <= 1)) {
+    throw new RangeError(`reserveWorkers must be 0 to 1, got ${options.reserveWorkers}`);
+  }
+  if (!(options.reserveLoss > 0 && options.reserveLoss <= 1)) {
+    throw new RangeError(`reserveLoss must be above 0 and at most 1, got ${options.reserveLoss}`);
   }
   if (options.bands.length === 0) throw new RangeError('there must be at least one band');
   for (const [tenant, weight] of Object.entries(options.weights)) {

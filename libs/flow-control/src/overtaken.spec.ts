@@ -10,6 +10,8 @@ const columnsOf = (rows: number): FleetColumns => {
   const column = (): Float64Array => Float64Array.from({ length: rows }, (_, row) => 100_000 * (row + 1));
   return {
     size: rows,
+    ids: Array.from({ length: rows }, (_, row) => `w${row}`),
+    up: new Uint8Array(rows).fill(1),
     inflightRequests: column(),
     queuedPrefillTokens: column(),
     expectedGrowthTokens: column(),
@@ -44,7 +46,7 @@ describe('what a request goes before', () => {
     expect(new Set(keyOf.values()).size).toBeGreaterThan(3);
     for (const mine of [newcomer, waiting[0]!.ticket!, waiting[40]!.ticket!]) {
       const columns = columnsOf(3);
-      pool.flow.takeOutOvertaken(mine, pool.lines, columns);
+      pool.flow.takeOutOvertaken(mine, pool.lines, columns, 0);
       for (let row = 0; row < 3; row++) {
         const behind = waiting.filter(
           ({ ticket, worker }) => worker === row && ticket !== mine && goesBefore(mine, ticket!),

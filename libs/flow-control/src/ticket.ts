@@ -13,6 +13,8 @@ export interface FlowRequest {
   readonly deadlineAtMs: number | null;
   /** First token wanted within so many milliseconds of the arrival, or null. */
   readonly ttftSloMs: number | null;
+  /** A further attempt at a request that a worker failed: it may go wherever one is left. */
+  readonly isRetry: boolean;
 }
 
 /** What a worker had when a request was placed there, without the request and without those that it goes before. */
@@ -49,6 +51,10 @@ export class Ticket<T> {
   line: Line<T> | null = null;
   uncachedTokens = 0;
   growthTokens = 0;
+  /** Whether its first token has come. */
+  answered = false;
+  /** Workers that were kept from it when it was last picked for. */
+  reservedWorkers = 0;
   /** Service charged to its tenant so far. */
   charged = 0;
 

@@ -75,7 +75,7 @@ export function planRequest(router: Router, turn: Turn): PlanResult {
   query.tpotSloMs = level.tpotSloMs;
   query.deadlineMs = level.deadlineMs === null ? null : level.deadlineMs - waitedMs;
   query.priority = level.priority;
-  pool.flow.takeOutOvertaken(turn.ticket, pool.lines, columns);
+  pool.flow.takeOutOvertaken(turn.ticket, pool.lines, columns, nowMs);
   try {
     predictCandidates(columns, query, DEFAULT_ENGINE_SHAPE);
     const choice = chooseUntried(router, pool, turn.tried);

@@ -78,6 +78,10 @@ export const flowFields = {
     numberField(0, 1).default(FLOW_CONTROL_DEFAULTS.reserveShare),
     "Most of a worker's memory that stays free for more urgent requests and modest tenants",
   ),
+  ROUTER_RESERVE_WORKERS: liveSetting(
+    numberField(0, 1).default(FLOW_CONTROL_DEFAULTS.reserveWorkers),
+    'Most of the workers, as a share, that are kept from a tenant that floods, for others; 0: none are',
+  ),
   ROUTER_BACKLOG_TOKENS: liveSetting(
     integerField(0, 1 << 30).default(FLOW_CONTROL_DEFAULTS.backlogTokens),
     'Uncached tokens that a worker may have waiting and still take a further request',
@@ -107,5 +111,6 @@ export const flowConfigOf = (c: FlowFields): FlowConfig => ({
     maxTenants: c.ROUTER_TENANTS,
     backlogTokens: c.ROUTER_BACKLOG_TOKENS,
     reserveShare: c.ROUTER_RESERVE_SHARE,
+    reserveWorkers: c.ROUTER_RESERVE_WORKERS,
   },
 });

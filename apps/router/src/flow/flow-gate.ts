@@ -61,7 +61,8 @@ export class FlowGate implements FlowHost<Turn> {
     const { tenant, priority, deadlineMs, ttftSloMs } = waiting.level;
     const deadlineAtMs = deadlineMs === null ? null : arrivedAtMs + deadlineMs;
     const bytes = waiting.request.body.length;
-    const request = { tenant, priority, bytes, arrivedAtMs, deadlineAtMs, ttftSloMs };
+    const isRetry = waiting.tried.size > 0;
+    const request = { tenant, priority, bytes, arrivedAtMs, deadlineAtMs, ttftSloMs, isRetry };
     return new Turn(this, waiting, (turn) => waiting.pool.flow.arrive(turn, request));
   }
 

@@ -87,7 +87,7 @@ export class Turn implements Waiting {
 
   firstToken(): void {
     this.booking!.firstToken(this.#gate.now());
-    this.pool.flow.wrote(this.ticket, 1);
+    this.pool.flow.firstToken(this.ticket, this.#gate.now());
     this.#gate.freed(this);
   }
 

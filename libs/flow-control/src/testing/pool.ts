@@ -1,3 +1,4 @@
+import { workerId } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 import type { FlowControl, FlowHost } from '../flow-control.ts';
 import type { Line } from '../line.ts';
@@ -21,6 +22,8 @@ export class SlotPool implements FlowHost<Job> {
   readonly slots: number[];
   readonly sent: Job[] = [];
   down = new Set<number>();
+  /** When something last happened. */
+  private nowMs = 0;
   /** Where a job goes when it is picked for; default: its own worker. */
   place: (job: Job) => number = (job) => job.worker;
 
@@ -31,11 +34,21 @@ export class SlotPool implements FlowHost<Job> {
   }
 
   request(tenant: string, rest: Partial<FlowRequest> = {}): FlowRequest {
-    return { tenant, priority: 0, bytes: 100, arrivedAtMs: 0, deadlineAtMs: null, ttftSloMs: null, ...rest };
+    return {
+      tenant,
+      priority: 0,
+      bytes: 100,
+      arrivedAtMs: 0,
+      deadlineAtMs: null,
+      ttftSloMs: null,
+      isRetry: false,
+      ...rest,
+    };
   }
 
   /** Offers a job and enters what became of it, and of those that had to make room. */
   offer(job: Job, request: FlowRequest, nowMs: number) {
+    this.nowMs = nowMs;
     job.ticket = this.flow.arrive(job, request);
     const offered = this.flow.offer(job.ticket, this.placement(job), nowMs);
     if (offered.kind === 'dispatch') this.send(job);
@@ -46,6 +59,7 @@ export class SlotPool implements FlowHost<Job> {
 
   /** A running job has written its output, ends and frees its slot. */
   finish(job: Job, nowMs: number): void {
+    this.nowMs = nowMs;
     job.fate = 'ended';
     this.flow.wrote(job.ticket!, job.outputTokens);
     this.flow.end(job.ticket!, nowMs, null);
@@ -94,11 +108,14 @@ export class SlotPool implements FlowHost<Job> {
   private asLedgerSays({ worker, ticket }: Job): Room {
     const held = (of: (line: Line<Job>) => number): Float64Array => Float64Array.from(this.lines, of);
     const columns = {
+      size: this.lines.length,
+      ids: this.lines.map((_, row) => workerId(`w${row}`)),
+      up: Uint8Array.from(this.lines, (_, row) => (this.down.has(row) ? 0 : 1)),
       inflightRequests: held((line) => line.held),
       queuedPrefillTokens: held((line) => line.heldUncachedTokens),
       expectedGrowthTokens: held((line) => line.heldGrowthTokens),
     };
-    this.flow.takeOutOvertaken(ticket!, this.lines, columns as unknown as FleetColumns);
+    this.flow.takeOutOvertaken(ticket!, this.lines, columns as unknown as FleetColumns, this.nowMs);
     const ahead = columns.queuedPrefillTokens[worker]!;
     const growthAhead = columns.expectedGrowthTokens[worker]!;
     this.flow.putBackOvertaken();

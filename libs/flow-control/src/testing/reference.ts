@@ -1,3 +1,4 @@
+import { RECENT_TOKENS } from '../flows.ts';
 import type { FlowControlOptions } from '../options.ts';
 
 /** A held request as the rules talk about it. */
@@ -26,7 +27,7 @@ export class ReferenceTurns {
   private readonly options: FlowControlOptions;
   private readonly services = new Map<string, Service>();
   private readonly virtual = new Map<number, number>();
-  private readonly leader = new Map<number, Service>();
+  private readonly charges: { readonly band: number; readonly of: Service; readonly tokens: number }[] = [];
   private readonly turns = new Map<number, number>();
 
   constructor(options: FlowControlOptions) {
@@ -38,15 +39,15 @@ export class ReferenceTurns {
     return Math.max(0, sorted.filter((begin) => begin <= priority).length - 1);
   }
 
-  /** Whether the tenant uses less than four fifths of its share of its band's memory and is not ahead of all in service. */
+  /** Whether the tenant has less than four fifths of its share of its band's memory, and of its recent service. */
   isModest(tenant: string, band: number): boolean {
-    if (this.leader.get(band) === this.service(tenant, band)) return false;
     const ofBand = this.running.filter((request) => request.band === band);
     const used = (requests: readonly HeldRequest[]): number =>
       requests.reduce((sum, request) => sum + request.uncachedTokens + request.outputTokens, 0);
     const weights = [...new Set([...ofBand.map((request) => request.tenant), tenant])].map((name) => this.weight(name));
-    const share = (used(ofBand) * this.weight(tenant)) / weights.reduce((sum, weight) => sum + weight, 0);
-    return used(ofBand.filter((request) => request.tenant === tenant)) < 0.8 * share;
+    const share = (0.8 * this.weight(tenant)) / weights.reduce((sum, weight) => sum + weight, 0);
+    if (used(ofBand.filter((request) => request.tenant === tenant)) >= share * used(ofBand)) return false;
+    return this.recent(band, this.service(tenant, band)) < share * this.recentOfAll(band);
   }
 
   key(tenant: string, band: number): number {
@@ -102,8 +103,22 @@ export class ReferenceTurns {
   private charge({ tenant, band }: HeldRequest, tokens: number): void {
     const service = this.service(tenant, band);
     service.counter += tokens / this.weight(tenant);
-    const leader = this.leader.get(band);
-    if (leader === undefined || service.counter > leader.counter) this.leader.set(band, service);
+    this.charges.push({ band, of: service, tokens });
+  }
+
+  /** Tokens served to one, half forgotten when so many have been served to its band. */
+  private recent(band: number, of: Service): number {
+    let [later, sum] = [0, 0];
+    for (const charge of this.charges.filter((each) => each.band === band).reverse()) {
+      if (charge.of === of) sum += charge.tokens * 2 ** (-later / RECENT_TOKENS);
+      later += charge.tokens;
+    }
+    return sum;
+  }
+
+  private recentOfAll(band: number): number {
+    const tokens = this.charges.filter((each) => each.band === band).reduce((sum, each) => sum + each.tokens, 0);
+    return (RECENT_TOKENS / Math.LN2) * (1 - 2 ** (-tokens / RECENT_TOKENS));
   }
 
   private weight(tenant: string): number {

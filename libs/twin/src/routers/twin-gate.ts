@@ -50,7 +50,8 @@ export class TwinGate implements FlowHost<Flight> {
     const { arrivalMs: arrivedAtMs } = flight;
     const deadlineAtMs = deadlineMs === undefined ? null : arrivedAtMs + deadlineMs;
     const bytes = BYTES_PER_TOKEN * flight.promptTokens;
-    const request = { tenant, priority, bytes, arrivedAtMs, deadlineAtMs, ttftSloMs };
+    const isRetry = flight.tried.length > 0;
+    const request = { tenant, priority, bytes, arrivedAtMs, deadlineAtMs, ttftSloMs, isRetry };
     flight.ticket = this.flow.arrive(flight, request);
     const plan = this.router.plan(flight, nowMs);
     if (plan === null) return 'nowhere';
@@ -73,7 +74,7 @@ export class TwinGate implements FlowHost<Flight> {
   takeOutOvertaken({ ticket }: Flight): void {
     const { columns } = this.router.table;
     while (this.lines.length < columns.size) this.lines.push(this.flow.createLine());
-    this.flow.takeOutOvertaken(ticket!, this.lines, columns);
+    this.flow.takeOutOvertaken(ticket!, this.lines, columns, this.nowMs);
   }
 
   putBackOvertaken(): void {
@@ -102,7 +103,7 @@ export class TwinGate implements FlowHost<Flight> {
     return {
       firstToken: (nowMs) => {
         booking.firstToken(nowMs);
-        this.flow.wrote(ticket!, 1);
+        this.flow.firstToken(ticket!, this.timeline.nowMs);
         this.freed(row);
       },
       tokens: (count) => {
