@@ -19,9 +19,15 @@ export const MODEL = 'sim';
 export const POOL = 'sim';
 
 /** `count` simulated engines of one kind, started together. */
-export const startSims = (count: number, options: Omit<SimOptions, 'name' | 'model'> = {}): Promise<Sim[]> =>
+export const startSims = (
+  count: number,
+  options: Omit<SimOptions, 'name' | 'model'> = {},
+  extraEnv: Readonly<Record<string, string>> = {},
+): Promise<Sim[]> =>
   Promise.all(
-    Array.from({ length: count }, (_, i) => Sim.start({ name: `sim-${i + 1}`, model: MODEL, ...options }, env)),
+    Array.from({ length: count }, (_, i) =>
+      Sim.start({ name: `sim-${i + 1}`, model: MODEL, ...options }, { ...env, ...extraEnv }),
+    ),
   );
 
 /** A fleet of one pool over the given engines. */
