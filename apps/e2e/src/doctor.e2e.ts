@@ -1,13 +1,17 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Child, freePort } from '@sluice/process';
-import { repoRoot, Sim, simTokenizer, Sluice } from '@sluice/testkit';
+import { Child, findProgram, freePort } from '@sluice/process';
+import type { ServerProgram } from '@sluice/process';
+import { repoRoot, Sim, simTokenizer, Sluice, waitFor } from '@sluice/testkit';
 import { cli } from './cli.ts';
-import { env, MODEL, POOL, stopSims } from './setup.ts';
+import { env, missingPrograms, MODEL, POOL, stopSims } from './setup.ts';
+
+const skipped = await missingPrograms('nats-server', 'redis-server');
+if (skipped !== null) console.log(`skipped: ${skipped}`);
 
 interface Found {
   readonly code: string;
@@ -125,6 +129,70 @@ describe('doctor, when all is well', () => {
       await sluice.stop();
     }
   }, 60_000);
+});
+
+(skipped === null ? describe : describe.skip)('doctor and real servers', () => {
+  const startServer = async (program: ServerProgram, ...args: string[]): Promise<number> => {
+    const port = await freePort();
+    const command = (await findProgram(program, env['PATH'] ?? ''))!;
+    const child = new Child({ name: program, command, args: [...args, '--port', String(port)], env });
+    children.push(child);
+    await waitFor(`${program} to listen`, 10_000, () => listens(port));
+    return port;
+  };
+  const listens = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+  const local = ['--bind', '127.0.0.1', '--save', ''];
+
+  it('finds nothing in servers as up --services starts them', async () => {
+    const nats = await startServer('nats-server', '--addr', '127.0.0.1', '--jetstream', '--store_dir', folder);
+    const redis = await startServer('redis-server', ...local);
+    const servers = ['--nats', `nats://127.0.0.1:${nats}`, '--redis', `redis://127.0.0.1:${redis}`];
+    const { url } = await sim();
+    expect(await doctor('--strict', '--engine', url, '--tokenizer', simTokenizer, ...servers)).toEqual({
+      code: 0,
+      findings: [],
+    });
+  });
+
+  it('finds wrong logins, a NATS without JetStream and a Redis that evicts', async () => {
+    const nats = await startServer('nats-server', '--addr', '127.0.0.1', '--user', 'u', '--pass', 'p');
+    const redis = await startServer(
+      'redis-server',
+      ...[...local, '--requirepass', 'p', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'],
+    );
+    const passive = async (natsLogin: string, redisLogin: string): Promise<string[]> => {
+      const servers = [
+        '--nats',
+        `nats://${natsLogin}127.0.0.1:${nats}`,
+        '--redis',
+        `redis://${redisLogin}127.0.0.1:${redis}`,
+      ];
+      const { findings } = await doctor(
+        '--fleet',
+        await fleetFile([{ id: 'a', url: 'http://127.0.0.1:9' }]),
+        ...servers,
+      );
+      return codes(findings).filter((code) => /^(nats|redis)/.test(code));
+    };
+    expect(await passive('', '')).toEqual(['nats-unauthorized', 'nats-without-jetstream', 'redis-unauthorized']);
+    expect(await passive('u:p@', ':p@')).toEqual(['nats-without-jetstream', 'redis-evicts']);
+    const secret = await cli(
+      'doctor',
+      '--redis',
+      `redis://:hidden@127.0.0.1:${redis}`,
+      '--engine',
+      'http://127.0.0.1:9',
+    );
+    expect(secret.out + secret.err).not.toContain('hidden');
+  });
 });
 
 /** A planted mistake: what is started, and which findings with which words in their fixes it must lead to. */
