@@ -22,7 +22,6 @@ type Published = keyof typeof PORT_VARIABLES;
 
 const TAG = 'e2e';
 const MINUTE_MS = 60_000;
-const OVERRIDE = 'override.json';
 const wgetStandIn = fileURLToPath(new URL('wget-by-bash.sh', import.meta.url));
 
 /** What Docker says of a container. */
@@ -73,6 +72,7 @@ export class Stack implements AdminReader {
   readonly #project = `sluice-e2e-${process.pid}`;
   readonly #ports: ReadonlyMap<Published, number>;
   readonly #folder: string;
+  readonly #files = ['-f', 'docker-compose.yml'];
   readonly #env: Docker['env'];
 
   private constructor(docker: Docker, ports: ReadonlyMap<Published, number>, folder: string) {
@@ -88,9 +88,7 @@ export class Stack implements AdminReader {
     const names = Object.keys(PORT_VARIABLES) as Published[];
     const numbers = await freePorts(names.length);
     const ports = new Map(names.map((name, i) => [name, numbers[i]!]));
-    const stack = new Stack(docker, ports, await mkdtemp(join(tmpdir(), 'sluice-compose-')));
-    await stack.#override({});
-    return stack;
+    return new Stack(docker, ports, await mkdtemp(join(tmpdir(), 'sluice-compose-')));
   }
 
   url(published: Published): string {
@@ -195,14 +193,16 @@ export class Stack implements AdminReader {
     return Number(await this.#run('image', 'inspect', '-f', '{{.Size}}', `sluice/${app}:${TAG}`));
   }
 
-  #override(services: Readonly<Record<string, object>>): Promise<void> {
-    return writeFile(join(this.#folder, OVERRIDE), JSON.stringify({ services }));
+  /** Lays `services` over those of the repository's file from now on. */
+  async #override(services: Readonly<Record<string, object>>): Promise<void> {
+    const path = join(this.#folder, 'override.json');
+    await writeFile(path, JSON.stringify({ services }));
+    this.#files.push('-f', path);
   }
 
   #compose(...args: readonly string[]): Promise<string> {
     const [program, ...own] = this.#docker.compose;
-    const files = ['-f', 'docker-compose.yml', '-f', join(this.#folder, OVERRIDE)];
-    return run(program, [...own, ...files, '-p', this.#project, ...args], {
+    return run(program, [...own, ...this.#files, '-p', this.#project, ...args], {
       env: this.#env,
       timeoutMs: 15 * MINUTE_MS,
       cwd: repoRoot,
