@@ -18,15 +18,15 @@ export class AdminProxy {
   /** Returns false when the path is of no service. */
   pass(request: IncomingMessage, response: ServerResponse): boolean {
     const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(request.url ?? '/') ?? [];
-    const origin = this.#services.get(name);
-    if (origin === undefined) return false;
+    const base = this.#services.get(name);
+    if (base === undefined) return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       sendProblem(response, 405, 'method_not_allowed', 'the console only reads', { allow: 'GET, HEAD' });
       return true;
     }
     const outgoing = httpRequest(
-      // Built from the origin and never from what the reader sent: no path leads to another host.
-      Object.assign(new URL(origin), pathOf(rest)),
+      // The host is never taken from what the reader sent: no path leads to another one.
+      below(base, rest),
       { method: request.method, headers: pick(request.headers, ASKED), agent: this.#agent },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, pick(answer.headers, ANSWERED));
@@ -36,7 +36,7 @@ export class AdminProxy {
     );
     outgoing.on('error', (error) => {
       if (response.headersSent) response.destroy();
-      else sendProblem(response, 502, 'service_unreachable', `${name} at ${origin} does not answer: ${error.message}`);
+      else sendProblem(response, 502, 'service_unreachable', `${name} at ${base} does not answer: ${error.message}`);
     });
     response.on('close', () => outgoing.destroy());
     outgoing.end();
@@ -48,9 +48,12 @@ export class AdminProxy {
   }
 }
 
-function pathOf(rest: string): { pathname: string; search: string } {
-  const [pathname = '', search = ''] = rest.split(/\?(.*)/s);
-  return { pathname: pathname === '' ? '/' : pathname, search };
+function below(base: string, rest: string): URL {
+  const [path = '', search = ''] = rest.split(/\?(.*)/s);
+  const url = new URL(base);
+  url.pathname = `${url.pathname === '/' ? '' : url.pathname}${path === '' ? '/' : path}`;
+  url.search = search;
+  return url;
 }
 
 function pick(headers: OutgoingHttpHeaders, names: readonly string[]): OutgoingHttpHeaders {

@@ -6,25 +6,30 @@ export interface ConsoleConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: z.output<typeof commonFields.SLUICE_LOG_LEVEL>;
-  /** Origin of each service's admin API, by the name of the service. */
+  /** Where each service's admin API is, by the name of the service; no slash at the end. */
   readonly services: ReadonlyMap<string, string>;
 }
 
 const DEFAULTS =
   'router=http://127.0.0.1:8082,kv-index=http://127.0.0.1:8083,event-bridge=http://127.0.0.1:8084,latency-predictor=http://127.0.0.1:8085';
 
-/** `name=http://host:port`, several separated by commas. */
+/** `name=http://host:port`, several separated by commas; with a path where that is not at the root. */
 const services = z.string().transform((text, context) => {
   const found = new Map<string, string>();
   for (const part of text.split(',').map((each) => each.trim())) {
     const [name = '', url = ''] = part.split(/=(.*)/s);
-    const isOrigin = URL.canParse(url) && new URL(url).protocol === 'http:' && new URL(url).origin === url;
-    if (/^[a-z][a-z-]*$/.test(name) && isOrigin && !found.has(name)) found.set(name, url);
+    if (/^[a-z][a-z-]*$/.test(name) && isBase(url) && !found.has(name)) found.set(name, url);
     else
       context.addIssue({ code: 'custom', message: `must be name=http://host:port, each name once; '${part}' is not` });
   }
   return found;
 });
+
+function isBase(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, pathname } = new URL(text);
+  return protocol === 'http:' && text === origin + (pathname === '/' ? '' : pathname) && !text.endsWith('/');
+}
 
 /** Every setting of the console's own process. */
 export const consoleSettings = z.object({

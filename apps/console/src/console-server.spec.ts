@@ -33,6 +33,7 @@ beforeEach(async () => {
   const services = new Map([
     ['router', origin],
     ['gone', 'http://127.0.0.1:9'],
+    ['below', `${origin}/router`],
   ]);
   const config = { host: '127.0.0.1', port: 0, logLevel: 'fatal', services } as const;
   running = await startConsole(config, createLogger({ service: 'console', level: 'fatal' }), new PageFiles(folder));
@@ -92,6 +93,13 @@ describe('the console as a process', () => {
     await closed;
   });
 
+  it('finds a service below a path', async () => {
+    const init = { headers: { authorization: 'Bearer t' } };
+    expect((await get('/below/workers?limit=2', init)).status).toBe(200);
+    expect((await get('/below/../policy', init)).status).toBe(404);
+    expect(seen.map(({ url }) => url)).toEqual(['/router/workers?limit=2']);
+  });
+
   it('says which service does not answer, and that it lives itself', async () => {
     const answer = await get('/gone/readyz');
     expect([answer.status, await answer.json()]).toMatchObject([502, { error: { code: 'service_unreachable' } }]);
@@ -103,12 +111,12 @@ describe('the console as a process', () => {
 describe('parseConsoleConfig', () => {
   it('reads the services, and has defaults', () => {
     const parsed = parseConsoleConfig({
-      CONSOLE_SERVICES: 'router=http://r:1, kv-index=http://k:2',
+      CONSOLE_SERVICES: 'router=http://r:1/router, kv-index=http://k:2',
       CONSOLE_PORT: '7',
     });
     expect(parsed).toMatchObject({ ok: true, config: { port: 7 } });
     expect(parsed.ok && [...parsed.config.services]).toEqual([
-      ['router', 'http://r:1'],
+      ['router', 'http://r:1/router'],
       ['kv-index', 'http://k:2'],
     ]);
     const plain = parseConsoleConfig({});
@@ -120,11 +128,15 @@ describe('parseConsoleConfig', () => {
     ]);
   });
 
-  it.each(['router', 'router=ftp://x', 'router=http://x/path', 'a=http://x:1,a=http://y:1', 'A b=http://x:1'])(
-    'refuses %j',
-    (text) => {
-      const parsed = parseConsoleConfig({ CONSOLE_SERVICES: text });
-      expect(parsed.ok ? [] : parsed.errors).toHaveLength(1);
-    },
-  );
+  it.each([
+    'router',
+    'router=ftp://x',
+    'router=http://x/',
+    'router=http://x?y',
+    'a=http://x:1,a=http://y:1',
+    'A b=http://x:1',
+  ])('refuses %j', (text) => {
+    const parsed = parseConsoleConfig({ CONSOLE_SERVICES: text });
+    expect(parsed.ok ? [] : parsed.errors).toHaveLength(1);
+  });
 });

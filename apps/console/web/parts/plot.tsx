@@ -71,7 +71,7 @@ function optionsOf(
         grid: { show: false },
         size: 26,
         space: 80,
-        values: (_plot, ticks) => ticks.map((s) => clock(s * 1000).slice(0, 5)),
+        values: (_plot, ticks, _axis, _space, stepS) => ticks.map((s) => clock(s * 1000).slice(0, stepS < 60 ? 8 : 5)),
       },
       { ...axis, size: 62, space: 30, values: (_plot, ticks) => ticks.map(tickOf) },
     ],

@@ -53,6 +53,10 @@ export const loadOf = (workers: Workers, row: number): number =>
     workers.value('runningRequests', row) + workers.value('waitingRequests', row),
   );
 
+/** Tokens in its cache by its own events; null where it sends none, and only what was routed to it is known. */
+export const cachedTokensOf = (workers: Workers, row: number): number | null =>
+  workers.value('prefixes', row) === 0 ? null : workers.value('cachedTokens', row);
+
 export type Condition = 'up' | 'late' | 'prefill' | 'unknown' | 'down';
 
 /** What an operator wants to know of a worker's health, in one word. `late`: up, but what it says is old. */
@@ -132,7 +136,8 @@ export interface FleetSums {
   readonly roles: ReadonlyMap<string, number>;
   readonly meanKvUsage: number | null;
   readonly maxKvUsage: number | null;
-  readonly cachedTokens: number;
+  /** Null where no worker says what it holds. */
+  readonly cachedTokens: number | null;
   readonly waiting: number;
   readonly queuedTokens: number;
 }
@@ -140,7 +145,8 @@ export interface FleetSums {
 /** Of those that answer: how full, how busy. */
 export function sumsOf(workers: Workers): FleetSums {
   const roles = new Map<string, number>();
-  let [up, troubled, kvSum, kvMax, read, cachedTokens, waiting, queuedTokens] = [0, 0, 0, 0, 0, 0, 0, 0];
+  let cachedTokens: number | null = null;
+  let [up, troubled, kvSum, kvMax, read, waiting, queuedTokens] = [0, 0, 0, 0, 0, 0, 0];
   workers.list.forEach(({ role }, row) => {
     roles.set(role, (roles.get(role) ?? 0) + 1);
     const condition = conditionOf(workers, row);
@@ -151,7 +157,8 @@ export function sumsOf(workers: Workers): FleetSums {
     const kv = workers.value('kvUsage', row);
     kvSum += kv;
     kvMax = Math.max(kvMax, kv);
-    cachedTokens += workers.value('cachedTokens', row);
+    const cached = cachedTokensOf(workers, row);
+    if (cached !== null) cachedTokens = (cachedTokens ?? 0) + cached;
     waiting += workers.value('waitingRequests', row);
     queuedTokens += workers.value('queuedPrefillTokens', row);
   });

@@ -110,7 +110,7 @@ const COLUMNS: readonly (readonly [label: string, textOf: (candidate: DecisionCa
   ['Decodes', ({ decodesRunning }) => count(decodesRunning)],
   ['Waiting', ({ waitingRequests }) => count(waitingRequests)],
   ['KV use', ({ kvUsage }) => percent(kvUsage)],
-  ['Read', ({ signalAgeMs }) => (signalAgeMs === null ? 'never' : `${duration(Math.round(signalAgeMs))} ago`)],
+  ['Read', ({ signalAgeMs }) => (signalAgeMs === null ? 'never' : duration(Math.round(signalAgeMs)))],
 ];
 
 const Known = ({ candidates, chosen }: { candidates: readonly DecisionCandidate[]; chosen: string }) => (

@@ -3,7 +3,7 @@ import { count, percent, short } from '../format.ts';
 import { goTo } from '../state/route.ts';
 import { live } from '../state/store.ts';
 import { colour, theme } from '../state/theme.ts';
-import { conditionOf, loadOf } from '../state/workers.ts';
+import { cachedTokensOf, conditionOf, loadOf } from '../state/workers.ts';
 import type { Group } from '../state/workers.ts';
 import { cellAt, layOut } from './map-layout.ts';
 import type { MapLayout } from './map-layout.ts';
@@ -70,7 +70,7 @@ function Tip({ row, x, y, width }: { row: number; x: number; y: number; width: n
       <br />
       Load {count(loadOf(workers, row))}, {count(workers.value('waitingRequests', row))} of it waiting
       <br />
-      KV {percent(workers.value('kvUsage', row))}, {short(workers.value('cachedTokens', row))} tokens cached
+      KV {percent(workers.value('kvUsage', row))}, {short(cachedTokensOf(workers, row))} tokens cached
     </div>
   );
 }

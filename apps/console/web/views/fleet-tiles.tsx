@@ -2,7 +2,7 @@ import { count, percent, short } from '../format.ts';
 import { fillTone, Meter } from '../parts/small.tsx';
 import { hrefOf } from '../state/route.ts';
 import { live } from '../state/store.ts';
-import { conditionOf, loadOf } from '../state/workers.ts';
+import { cachedTokensOf, conditionOf, loadOf } from '../state/workers.ts';
 import { ConditionMark } from './worker-parts.tsx';
 
 /** A few workers, each on a card. */
@@ -33,7 +33,7 @@ export function FleetTiles({ rows, selected }: { rows: readonly number[]; select
               </dd>
             </dl>
             <div class="tile-foot">
-              {role} · {short(workers.value('cachedTokens', row))} tokens cached ·{' '}
+              {role} · {short(cachedTokensOf(workers, row))} tokens cached ·{' '}
               {count(workers.value('waitingRequests', row))} waiting
             </div>
           </a>

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { count, duration, percent, short } from '../format.ts';
 import { hrefOf } from '../state/route.ts';
 import { live } from '../state/store.ts';
-import { conditionOf } from '../state/workers.ts';
+import { cachedTokensOf, conditionOf } from '../state/workers.ts';
 import { ConditionMark, PREFIXES } from './worker-parts.tsx';
 import { EndingMark } from './request-parts.tsx';
 
@@ -56,7 +56,7 @@ export function WorkerPanel({ worker, onClose }: { worker: string; onClose: () =
           <Fact name="In use">
             {percent(value('kvUsage'))} of {short(capacity)} tokens
           </Fact>
-          <Fact name="Cached tokens">{count(value('cachedTokens'))}</Fact>
+          <Fact name="Cached tokens">{count(cachedTokensOf(workers, row))}</Fact>
           <Fact name="Known">{PREFIXES[value('prefixes')]}</Fact>
         </dl>
         <h3>Last requests</h3>

@@ -5,7 +5,7 @@ import { fillTone, Meter } from '../parts/small.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { goTo } from '../state/route.ts';
 import { live } from '../state/store.ts';
-import { conditionOf, loadOf } from '../state/workers.ts';
+import { cachedTokensOf, conditionOf, loadOf } from '../state/workers.ts';
 import type { SortKey } from '../state/workers.ts';
 import { ConditionMark, PREFIXES } from './worker-parts.tsx';
 
@@ -92,7 +92,7 @@ export function WorkerTable({ rows, selected, sort, onSort }: WorkerTableProps) 
         ) : (
           <span class="number">–</span>
         )}
-        <span class="number">{short(value('cachedTokens'))}</span>
+        <span class="number">{short(cachedTokensOf(workers, row))}</span>
         <span class="soft">{PREFIXES[value('prefixes')]}</span>
       </div>
     );

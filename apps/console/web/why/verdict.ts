@@ -20,8 +20,11 @@ export function verdictOf(decision: DecisionRecord): string {
   const rival = others[0]!;
   const tied = considered.filter(({ cost }) => decision.tieCost !== null && cost! <= decision.tieCost);
   if (tied.length > 1 && tied.includes(chosen)) {
-    const fewer = decision.unit === 'ms' ? ' Of two drawn at random, it had fewer requests in flight.' : '';
-    return `${tied.length} workers cost as good as the same, ${decision.worker} among them.${fewer}`;
+    const drawn =
+      decision.unit === 'ms'
+        ? `of two drawn at random ${decision.worker} had fewer requests in flight`
+        : `${decision.worker} was drawn`;
+    return `${count(tied.length)} workers would have cost practically the same; ${drawn}.`;
   }
   return `${decision.worker} ${aheadBy(rival.cost! - chosen.cost, decision)} than ${rival.worker}, the next best. ${mostly(decision, chosen, rival)}`;
 }

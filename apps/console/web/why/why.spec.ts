@@ -122,7 +122,7 @@ describe('verdictOf', () => {
     expect(verdictOf(decision([candidate('a', { ttft: 1 })]))).toBe('a was the only worker to choose from.');
     expect(verdictOf(decision([candidate('a', null)]))).toBe('expected-latency chose a.');
     const tied = decision([candidate('a', { ttft: 10 }), candidate('b', { ttft: 10 })], { tieCost: 11 });
-    expect(verdictOf(tied)).toMatch(/^2 workers cost as good as the same, a among them\./);
+    expect(verdictOf(tied)).toMatch(/^2 workers would have cost practically the same; of two drawn at random a had/);
   });
 
   it('names the unit where it is no time', () => {

@@ -1,0 +1,279 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Child, freePort } from '@sluice/process';
+import { post, repoRoot, type Sim, Sluice, syntheticText, waitFor } from '@sluice/testkit';
+import { chatUrl, env, MODEL, poolOf, startSims, stopSims } from '../setup.ts';
+import { Browser, findBrowser, type Page } from './browser.ts';
+import { LargeFleet } from './large-fleet.ts';
+
+const SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'];
+const READ_TOKEN = 'a-token-for-readers-of-this-spec';
+const program = await findBrowser(env['PATH'] ?? '');
+/** Where the screenshots go, to be looked at; without it they are taken and thrown away. */
+const kept = env['SLUICE_SCREENSHOTS'];
+
+if (program === null) console.log('skipped: needs a Chromium on the PATH (Debian: apt-get install chromium)');
+const inBrowser = program === null ? describe.skip : describe;
+
+inBrowser('the console in a real browser', () => {
+  let browser: Browser;
+  let folder: string;
+  let page: Page;
+
+  beforeAll(async () => {
+    folder = kept ?? (await mkdtemp(join(tmpdir(), 'sluice-screenshots-')));
+    browser = await Browser.start(program!, env);
+  }, 60_000);
+  afterAll(async () => {
+    await browser.stop();
+    if (kept === undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  const open = async (url: string): Promise<void> => {
+    page = await browser.page(1440, 900);
+    await page.open(url);
+  };
+  /** Resolves with the milliseconds from the beginning of the navigation to the first view of the fleet. */
+  const firstView = async (): Promise<number> => {
+    await page.until("performance.getEntriesByName('sluice:first-view').length", 'the first view');
+    return page.evaluate("performance.getEntriesByName('sluice:first-view')[0].startTime");
+  };
+  const shoot = (name: string): Promise<void> => page.screenshot(join(folder, `console-${name}.png`));
+  const seen = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})`;
+
+  describe('over four simulated engines', () => {
+    let sims: Sim[] = [];
+    let sluice: Sluice;
+    let admin = '';
+    const asked: { id: string; worker: string }[] = [];
+
+    beforeAll(async () => {
+      sims = await startSims(4, { profile: 'llama-3.1-8b-h100', speed: 2 });
+      const shadow = { ROUTER_SHADOW_POLICIES: 'least-request', ROUTER_SHADOW_SAMPLE: '1' };
+      sluice = await Sluice.start({ pools: [poolOf(sims)], services: false, env: { ...env, ...shadow } });
+      admin = new URL(sluice.admin('router')).origin;
+      await Promise.all(Array.from({ length: 12 }, (_, i) => ask(i)));
+    }, 60_000);
+    afterAll(async () => {
+      await sluice?.stop();
+      await stopSims(sims);
+    }, 60_000);
+
+    async function ask(i: number): Promise<void> {
+      const messages = [
+        { role: 'system', content: syntheticText(500 + (i % 3), 700) },
+        { role: 'user', content: `question ${i}: ${syntheticText(900 + i, 60)}` },
+      ];
+      const usage = { stream: true, stream_options: { include_usage: true } };
+      const answer = await post(chatUrl(sluice), { model: MODEL, max_tokens: 40, messages, ...usage });
+      asked.push({ id: answer.headers.get('x-sluice-decision-id')!, worker: answer.headers.get('x-sluice-worker')! });
+    }
+
+    it('shows every worker, and follows what happens without being asked', async () => {
+      await open(`${admin}/`);
+      await firstView();
+      expect(await page.text('.figure-value')).toBe('4/ 4');
+      expect(
+        await page.evaluate("[...document.querySelectorAll('.tile strong')].map((each) => each.innerText)"),
+      ).toEqual(sims.map(({ name }) => name));
+      await page.until(`${seen('.status')}.innerText.includes('live')`, 'a live connection');
+      await sims[3]!.kill();
+      await page.until(
+        `${seen('.tile.down')}?.innerText.includes('sim-4')`,
+        'the page to notice that an engine is gone',
+      );
+      expect(await page.text('.figure-note.bad')).toBe('1 needs a look');
+      await page.click('.figure-note.bad button');
+      await page.until("document.querySelectorAll('.list-body .worker-row').length === 1", 'the filter');
+      await page.click('.figure-note.bad button');
+      await sims[3]!.restart();
+      await page.until(`!${seen('.tile.down')}`, 'the page to notice that it is back');
+      await shoot('fleet-4');
+    });
+
+    it('goes everywhere by keyboard', async () => {
+      await page.press('?');
+      await page.until(seen('dialog.help[open]'), 'the help');
+      expect(await page.text('dialog.help')).toContain('next, previous in the list');
+      await page.press('Escape');
+      await page.until(`!${seen('dialog.help')}`, 'the help to close');
+      await page.press('j', 'j');
+      await page.until(`${seen('.side h2')}?.innerText === 'sim-2'`, 'the second worker');
+      await page.press('k');
+      await page.until(`${seen('.side h2')}?.innerText === 'sim-1'`, 'the first worker');
+      await page.press('Escape');
+      await page.until(`!${seen('.side')}`, 'its panel to close');
+      await page.press('/');
+      await page.command('Input.insertText', { text: 'sim-3' });
+      await page.until("document.querySelectorAll('.list-body .worker-row').length === 1", 'the filter');
+      await page.evaluate(
+        `document.activeElement.value = ''; document.activeElement.dispatchEvent(new Event('input'))`,
+      );
+      await page.press('Escape');
+      for (const [key, view] of [
+        ['l', '#/latency'],
+        ['i', '#/index'],
+        ['c', '#/config'],
+        ['t', '#/traces'],
+        ['r', '#/requests'],
+      ] as const) {
+        await page.press('g', key);
+        await page.until(`location.hash === '${view}'`, view);
+      }
+    });
+
+    it('says why a request went where it went, and what happened', async () => {
+      const { id, worker } = asked.at(-1)!;
+      await page.until(
+        `document.querySelectorAll('.list-body .request-row').length >= ${asked.length}`,
+        'the requests',
+      );
+      await page.evaluate(`location.hash = '#/requests/${id}'`);
+      await page.until(`${seen('.why h2')}?.innerText === 'Why ${worker}?'`, 'the reason');
+      expect(await page.evaluate("document.querySelectorAll('.cost-row').length")).toBe(4);
+      expect(await page.text('.cost-row.chosen')).toMatch(new RegExp(`^${worker}\\s[\\s\\S]*chosen`));
+      const said = await page.text('.why');
+      expect(said).toMatch(/completed 200/);
+      expect(said).toMatch(/TTFT\n[\d.]+ ms predicted [\d.]+ ms/);
+      expect(said).toMatch(/least-request/);
+      // The parts of a bar are as wide as the terms of the record say.
+      const record = await sluice.getAdmin<{
+        candidates: { worker: string; cost: number; terms: Record<string, number> }[];
+      }>('router', `/decisions/${id}`);
+      const chosen = record.candidates.find((each) => each.worker === worker)!;
+      const widths = await page.evaluate<number[]>(
+        "[...document.querySelectorAll('.cost-row.chosen .cost-bar i')].map((part) => part.getBoundingClientRect().width / part.parentElement.getBoundingClientRect().width)",
+      );
+      const most = Math.max(...record.candidates.map(({ cost }) => cost));
+      expect(widths.reduce((sum, width) => sum + width, 0)).toBeCloseTo(chosen.cost / most, 1);
+      await shoot('why-4');
+    });
+
+    it('plots latencies, and shows index, events and configuration', async () => {
+      await page.press('g', 'l');
+      await page.until(`document.querySelectorAll('.plot canvas').length === 4`, 'four plots');
+      expect(await page.text('.percentiles tbody tr')).toMatch(/^last minute\t1[2-9]\t0\t[\d.,]+ m?s/);
+      await page.press('g', 'i');
+      await page.until(`document.querySelectorAll('.service .condition.up').length === ${SERVICES.length}`, 'services');
+      await page.until(`${seen('.rank-row:not(.head)')}`, 'event streams');
+      await page.press('g', 'c');
+      await page.until(`document.body.innerText.includes('expected-latency')`, 'the configuration');
+    });
+
+    it('is light or dark as the system is, until told otherwise', async () => {
+      const paper = 'getComputedStyle(document.body).backgroundColor';
+      const light = await page.evaluate(paper);
+      await page.prefer('dark');
+      await page.until(`${paper} !== '${String(light)}'`, 'dark');
+      await page.press('g', 'f');
+      await shoot('dark-4');
+      await page.press('t');
+      await page.until(`${paper} === '${String(light)}'`, 'light by choice');
+    });
+
+    it('loads nothing from elsewhere and complains of nothing', async () => {
+      const loaded = await page.evaluate<string[]>(
+        "performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin)",
+      );
+      expect(new Set(loaded)).toEqual(new Set([admin]));
+      expect(page.complaints).toEqual([]);
+    });
+
+    it('is the same page in a process of its own', async () => {
+      const port = await freePort();
+      const services = SERVICES.map((name) => `${name}=${admin}/${name}`).join();
+      const child = new Child({
+        name: 'console',
+        command: process.execPath,
+        args: [join(repoRoot, 'apps/console/dist/main.js')],
+        env: { ...env, CONSOLE_PORT: String(port), CONSOLE_SERVICES: services },
+      });
+      try {
+        const url = `http://127.0.0.1:${port}/`;
+        await waitFor('the console', 20_000, async () => (await fetch(`${url}readyz`)).ok);
+        await open(url);
+        await firstView();
+        expect(await page.text('.figure-value')).toBe('4/ 4');
+        await page.press('g', 'i');
+        const ready = `document.querySelectorAll('.service .condition.up').length === ${SERVICES.length}`;
+        await page.until(ready, 'every service through the console');
+        expect((await fetch(`${url}router/policy`, { method: 'PUT' })).status).toBe(405);
+        expect(page.complaints).toEqual([]);
+      } finally {
+        await child.stop();
+      }
+    });
+  });
+
+  describe('over a thousand workers', () => {
+    let fleet: LargeFleet;
+    let sluice: Sluice;
+
+    beforeAll(async () => {
+      fleet = await LargeFleet.start();
+      const tokens = { SLUICE_ADMIN_TOKEN: 'a-token-for-changes-in-this-spec', SLUICE_ADMIN_READ_TOKEN: READ_TOKEN };
+      sluice = await Sluice.start({ pools: fleet.pools, services: false, env: { ...env, ...tokens } });
+    }, 60_000);
+    afterAll(async () => {
+      await sluice?.stop();
+      await fleet?.stop();
+    }, 60_000);
+
+    it('asks for the token where reads need one, and shows them all', async () => {
+      await open(`${new URL(sluice.admin('router')).origin}/`);
+      await page.until(seen('form.token input'), 'to be asked for a token');
+      await page.evaluate(`${seen('form.token input')}.focus()`);
+      await page.command('Input.insertText', { text: READ_TOKEN });
+      await page.press('Enter');
+      await page.click('form.token button');
+      await firstView();
+      expect(await page.text('.figure-of')).toBe('/ 1,000');
+      // Kept for the tab: a reload asks for nothing, and its first view is what is measured.
+      await page.command('Page.reload');
+      await page.until(`document.readyState === 'complete'`, 'the reload');
+      console.log(
+        `first view of ${fleet.workers} workers: ${Math.round(await firstView())} ms after the navigation began`,
+      );
+      expect(await page.evaluate("document.querySelectorAll('.list-body .worker-row').length")).toBeLessThan(60);
+    });
+
+    it('finds the few that are gone, and any other', async () => {
+      await fleet.kill(7, 44, 45);
+      await page.until(`${seen('.figure-note.bad')}?.innerText === '24 need a look'`, 'what is gone to be noticed');
+      await shoot('fleet-1000');
+      await page.click('.figure-note.bad button');
+      await page.until(`${seen('.table .panel-head')}.innerText.includes('24 of 1,000')`, 'those alone');
+      expect(
+        await page.evaluate(
+          "[...document.querySelectorAll('.worker-row .condition')].every((each) => each.innerText === 'down')",
+        ),
+      ).toBe(true);
+      await page.click('.figure-note.bad button');
+      await page.until(`${seen('.table .panel-head')}.innerText.includes('Workers\\n1,000')`, 'all again');
+      await page.evaluate(`document.querySelector('.workers').scrollTop = 1e6`);
+      await page.until(`document.querySelector('.workers').innerText.includes('qwen3-h200-030-dp7')`, 'the last row');
+    });
+
+    it('shows what each of 800 candidates would have cost', async () => {
+      const body = { model: 'qwen3-32b', stream: true, max_tokens: 8, messages: [{ role: 'user', content: 'why?' }] };
+      const answer = await post(`${sluice.dataUrl}/v1/chat/completions`, body);
+      await page.evaluate(`location.hash = '#/requests/${answer.headers.get('x-sluice-decision-id')}'`);
+      await page.until(
+        `${seen('.why h2')}?.innerText === 'Why ${answer.headers.get('x-sluice-worker')}?'`,
+        'the reason',
+      );
+      expect(await page.evaluate("document.querySelectorAll('.cost-row').length")).toBe(10);
+      await page.click('.candidates .block-head button');
+      await page.until(seen('.all-candidates'), 'all of them');
+      expect(await page.evaluate("document.querySelectorAll('.cost-row').length")).toBeLessThan(60);
+      await shoot('why-1000');
+      await page.press('Escape', 'g', 'l');
+      await page.until(seen('.percentiles'), 'latencies');
+      await shoot('latency-1000');
+      // What it asked before it had a token was refused, and that is all.
+      expect(page.complaints.filter((text) => !text.includes('401'))).toEqual([]);
+    });
+  });
+});
