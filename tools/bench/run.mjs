@@ -32,11 +32,12 @@ const SUITES = {
     parts: [
       'libs/routing/src/routing.bench.ts',
       'libs/latency-model/src/predict.bench.ts',
+      'apps/bench/src/decision-cost.bench.ts',
       'apps/router/src/bench/siblings.bench.ts',
       ...[...ROUTING_PARTS, 'cells', 'dynamo', 'prediction'].map((part) => `apps/bench/src/${part}.bench.ts`),
     ],
-    // what its outcome is used for stands in the code
-    byName: ['apps/bench/src/tune.bench.ts'],
+    // settings of the comparators, and how much our own prices matter: long
+    byName: ['apps/bench/src/tune.bench.ts', 'apps/bench/src/prices.bench.ts'],
   },
   twin: { parts: ['apps/bench/src/twin.bench.ts'], byName: [] },
 };

@@ -56,7 +56,7 @@ export const DYNAMO: Arm = { label: 'dynamo-kv', policy: 'dynamo-kv' };
 export const DYNAMO_TUNED: Arm = {
   label: 'dynamo-kv, tuned',
   policy: 'dynamo-kv',
-  options: { dynamoKv: { overlapWeight: 8 } },
+  options: { dynamoKv: { overlapWeight: 16 } },
 };
 /** Whoever could be chosen instead of `expected-latency` with its best settings: the strongest comparators. */
 export const RIVALS: readonly Arm[] = [WEIGHTED_322, STICKY, STICKY_40K, DYNAMO, DYNAMO_TUNED, LEAST_REQUEST];

@@ -10,7 +10,7 @@ const METRICS: readonly (readonly [name: string, metric: Metric])[] = [
   ['e2e-p99', E2E_P99_S],
 ];
 
-/** One scenario: `expected-latency` against the best policy that a user could choose there, by one metric. */
+/** One scenario: `expected-latency`, or a variant of it, against the best policy that a user could choose there, by one metric. */
 export interface Comparison {
   readonly scenario: string;
   readonly metric: string;
@@ -23,13 +23,13 @@ export interface Comparison {
   readonly toOracle: number | null;
 }
 
-/** Against the best comparator of each scenario, which no single policy is. Means over seeds. */
-export function compareToBest(runs: readonly RunOutcome[]): Comparison[] {
+/** `ownLabel` against the best comparator of each scenario, which no single policy is. Means over seeds. */
+export function compareToBest(runs: readonly RunOutcome[], ownLabel = EXPECTED.label): Comparison[] {
   const comparisons: Comparison[] = [];
   for (const scenario of new Set(runs.map((run) => run.scenario))) {
     for (const [name, metric] of METRICS) {
       const of = (label: string): number | null => meanOf(runsOf(runs, scenario, label), metric);
-      const own = of(EXPECTED.label);
+      const own = of(ownLabel);
       const oracle = of(ORACLE.label);
       let [best, bestValue] = ['', Infinity];
       for (const { label } of ALL_ARMS) {
