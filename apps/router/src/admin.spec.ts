@@ -190,25 +190,7 @@ describe('admin API', () => {
     expect((await send(running.url, { path: '/render', headers: json, body: { model: 'nope' } })).status).toBe(404);
   });
 
-  it('describes itself and its metrics', async () => {
-    const { body } = await get('/openapi.json');
-    expect(Object.keys(body['paths'] as object).sort()).toEqual(
-      [
-        '/config',
-        '/config/history',
-        '/config/rollback',
-        '/decisions',
-        '/decisions/{id}',
-        '/index',
-        '/live',
-        '/policy',
-        '/queues',
-        '/render',
-        '/shadow',
-        '/siblings',
-        '/workers',
-      ].sort(),
-    );
+  it('has its metrics', async () => {
     const metrics = await send(running.url, { method: 'GET', path: '/metrics' });
     for (const name of ['sluice_router_in_flight', 'sluice_router_workers', 'sluice_router_decision_seconds']) {
       expect(metrics.text).toContain(name);

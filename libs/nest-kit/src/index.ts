@@ -31,4 +31,4 @@ export { runService, runServices } from './run-service.ts';
 export type { AdminOptions, RunServiceOptions, RunServicesOptions } from './run-service.ts';
 export type { HostedService } from './platform-routes.ts';
 export type { ServiceStatus } from '@sluice/contracts';
-export type { RunningService, Service, ServiceContext } from './service.ts';
+export type { RunningAdmin, RunningService, Service, ServiceContext } from './service.ts';

@@ -1,31 +1,28 @@
+import { RequestMethod } from '@nestjs/common';
 import type { INestApplication, Type } from '@nestjs/common';
+import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { ModulesContainer } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { problemSchema } from '@sluice/contracts';
 import { jsonSchema, operationOf } from './operation.ts';
+import type { Access } from './operation.ts';
+import { platformPaths } from './platform-paths.ts';
+import { accessByMethod } from './admin/admin-gate.ts';
+
+/** Name of the security scheme. */
+const TOKEN = 'token';
 
 /** Swagger's decorators put on a method twice would list its parameters twice. */
 const described = new WeakSet<object>();
-
-const problemSchema = {
-  type: 'object',
-  properties: {
-    error: {
-      type: 'object',
-      properties: { message: { type: 'string' }, type: { type: 'string' }, code: { type: 'string' } },
-      required: ['message', 'type', 'code'],
-    },
-  },
-  required: ['error'],
-};
 
 /** OpenAPI 3.1 of the controllers of `module`, with the schemas that `@Operation` named. */
 export async function openApiDocument(
   app: INestApplication,
   module: Type,
-  about: { title: string; version: string },
+  about: { title: string; version: string; base: string },
 ): Promise<OpenAPIObject> {
   const swagger = await import('@nestjs/swagger');
   const modules = [...app.get(ModulesContainer).values()].filter((candidate) => candidate.metatype === module);
@@ -38,18 +35,45 @@ export async function openApiDocument(
       if (!operation) continue;
       described.add(method);
       const apply = (decorator: MethodDecorator): void => void decorator(prototype, key, descriptor);
-      apply(swagger.ApiOperation({ summary: operation.summary }));
+      const access = operation.access ?? accessByMethod(methodOf(method));
+      apply(swagger.ApiOperation({ summary: operation.summary, security: securityOf(access) }));
+      for (const [name, description] of Object.entries(operation.headers ?? {})) {
+        apply(swagger.ApiHeader({ name, description, required: false }));
+      }
       if (operation.body) apply(swagger.ApiBody({ schema: jsonSchema(operation.body, 'input') }));
       for (const parameter of queryParameters(operation.query)) apply(swagger.ApiQuery(parameter));
       const status = operation.status ?? 200;
-      const reply = operation.reply ? { schema: jsonSchema(operation.reply, 'output') } : {};
+      const reply = operation.reply
+        ? { schema: jsonSchema(operation.reply, 'output') }
+        : operation.replyType === undefined
+          ? {}
+          : { content: { [operation.replyType]: { schema: { type: 'string' } } } };
       apply(swagger.ApiResponse({ status, description: 'Success', ...reply }));
-      apply(swagger.ApiResponse({ status: '4XX', description: 'The request is wrong', schema: problemSchema }));
+      for (const [wrong, description] of Object.entries(PROBLEMS)) {
+        apply(swagger.ApiResponse({ status: wrong as '4XX', description, schema: PROBLEM }));
+      }
     }
   }
-  const config = new swagger.DocumentBuilder().setTitle(about.title).setVersion(about.version).build();
-  return swagger.SwaggerModule.createDocument(app, { ...config, openapi: '3.1.0' }, { include: [module] });
+  const config = new swagger.DocumentBuilder()
+    .setTitle(about.title)
+    .setVersion(about.version)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'SLUICE_ADMIN_TOKEN; see docs/admin-api.md' }, TOKEN)
+    .build();
+  const document = swagger.SwaggerModule.createDocument(app, { ...config, openapi: '3.1.0' }, { include: [module] });
+  return { ...document, paths: { ...document.paths, ...platformPaths(about.base, securityOf('read')) } };
 }
+
+const PROBLEM = jsonSchema(problemSchema, 'output');
+const PROBLEMS = { '4XX': 'The request is wrong, or not allowed', '5XX': 'The service cannot do it now' };
+
+/** What a request must bring. Reads need the token only where they have one of their own. */
+const securityOf = (access: Access): Record<string, string[]>[] => {
+  if (access === 'open') return [];
+  return access === 'read' ? [{}, { [TOKEN]: [] }] : [{ [TOKEN]: [] }];
+};
+
+const methodOf = (handler: object): string =>
+  RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod];
 
 type QueryParameter = { name: string; required: boolean; schema: Record<string, unknown> };
 

@@ -64,7 +64,7 @@ export function servicePlatformRoutes(
   traceRoutes(forReaders(http, options.gate), base, context.tracing ?? NO_TRACING);
   let document: ReturnType<typeof openApiDocument> | undefined;
   http.get(`${base}/openapi.json`, async () => {
-    document ??= openApiDocument(options.app, service.module.module as Type, { title, version: options.version });
+    document ??= openApiDocument(options.app, service.module.module as Type, { title, version: options.version, base });
     return document;
   });
   http.get(`${base}/docs`, async (_request, reply) => {

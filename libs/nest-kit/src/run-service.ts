@@ -14,7 +14,7 @@ import { nestLogger } from './nest-logger.ts';
 import { aggregateRoutes, servicePlatformRoutes } from './platform-routes.ts';
 import type { HostedService, HttpServer, PlatformOptions } from './platform-routes.ts';
 import { ProblemFilter } from './problem.ts';
-import type { RunningService, Service, ServiceContext } from './service.ts';
+import type { RunningAdmin, Service, ServiceContext } from './service.ts';
 import { storeMetrics } from './store-metrics.ts';
 
 /** Where the admin HTTP server listens and how long it waits. */
@@ -55,7 +55,7 @@ const ADMIN_BODY_BYTES = 1 << 20;
  * Runs one service as a process of its own: admin controllers at `/`, `/healthz`, `/readyz`, `/metrics`, `/openapi.json`,
  * `/docs`, and its bus responders. Signals are {@link runMain}'s.
  */
-export function runService(options: RunServiceOptions): Promise<RunningService> {
+export function runService(options: RunServiceOptions): Promise<RunningAdmin> {
   const hosted = { context: options.context, service: options.service };
   return run(options, [hosted], [options.service.module], (http, platform) => {
     servicePlatformRoutes(http, '', hosted, options.title, platform);
@@ -66,7 +66,7 @@ export function runService(options: RunServiceOptions): Promise<RunningService> 
  * Runs several services in one process on one admin port: everything of a service is below `/<name>/`, and `/healthz`,
  * `/readyz` and `/metrics` speak for all. The services must share one bus.
  */
-export function runServices(options: RunServicesOptions): Promise<RunningService> {
+export function runServices(options: RunServicesOptions): Promise<RunningAdmin> {
   const { services } = options;
   const routes = services.map(({ service }) => ({ path: service.name, module: service.module.module as Type }));
   const modules = [
@@ -88,7 +88,7 @@ async function run(
   services: readonly HostedService[],
   imports: DynamicModule[],
   routes: (http: HttpServer, platform: PlatformOptions) => void,
-): Promise<RunningService> {
+): Promise<RunningAdmin> {
   const first = services[0];
   if (!first) throw new RangeError('no service to run');
   const { bus, logger, metrics, store } = first.context;
@@ -96,6 +96,10 @@ async function run(
 
   const gate = new AdminGate(new AdminTokens(options.tokens ?? NO_TOKENS), options.host);
   const adapter = new FastifyAdapter({ bodyLimit: ADMIN_BODY_BYTES });
+  const registered: string[] = [];
+  adapter.getInstance().addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) registered.push(`${each} ${url}`);
+  });
   const app = await NestFactory.create<NestFastifyApplication>({ module: RootModule, imports }, adapter, {
     logger: nestLogger(logger),
     abortOnError: false,
@@ -139,7 +143,7 @@ async function run(
     await close();
     throw error;
   }
-  return { url: await originOf(app), close };
+  return { url: await originOf(app), routes: registered, close };
 }
 
 /** Spans come as protobuf, which Fastify would refuse; whoever takes them reads the bytes. */

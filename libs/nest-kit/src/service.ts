@@ -37,3 +37,9 @@ export interface RunningService {
   /** Drains the services, closes the admin server, the bus and the store. Safe to call twice. */
   close(): Promise<void>;
 }
+
+/** A started admin server. */
+export interface RunningAdmin extends RunningService {
+  /** Every route that it answers, as `GET /path/:parameter`. */
+  readonly routes: readonly string[];
+}

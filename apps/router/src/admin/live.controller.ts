@@ -22,6 +22,7 @@ export class LiveController {
   @Get('live')
   @Operation({
     summary: 'Server-sent events: workers, requests and latencies as they are, then what changes, once a second',
+    replyType: 'text/event-stream',
   })
   live(@Res() reply: HijackedReply): void {
     if (!this.#live.hasRoom) throw new Problem(503, 'too_many_listeners', 'as many listen as may');

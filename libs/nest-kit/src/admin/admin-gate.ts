@@ -27,7 +27,7 @@ export class AdminGate {
 
   /** @param access what the route does; null: what its method says. @throws Problem 401 or 403 when it may not */
   check(request: AdminRequest, access: Access | null): void {
-    const asked = access ?? (READING_METHODS.has(request.method) ? 'read' : 'change');
+    const asked = access ?? accessByMethod(request.method);
     if (asked === 'change') this.#mayChange(request);
     else if (asked === 'read') this.#mayRead(request);
   }
@@ -57,6 +57,9 @@ export class AdminGate {
     }
   }
 }
+
+/** What a route of `method` does unless it says otherwise. */
+export const accessByMethod = (method: string): Access => (READING_METHODS.has(method) ? 'read' : 'change');
 
 function unauthorized(token: string | null, message: string): Problem {
   const how = token === null ? 'send it as Authorization: Bearer TOKEN' : 'the one that was sent is another';

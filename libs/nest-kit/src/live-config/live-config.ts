@@ -127,17 +127,25 @@ export class LiveConfig<C extends { readonly logLevel: LogLevel }> {
   }
 
   /** Changes single overrides; null takes one away. `expected`: the version that must be in force, or null. */
-  patch(changes: Readonly<Record<string, unknown>>, expected: number | null, note: string | null) {
+  patch(
+    changes: Readonly<Record<string, unknown>>,
+    expected: number | null,
+    note: string | null,
+  ): Promise<ConfigChange> {
     return this.#change(expected, note, (before) => withChanges(before.settings, changes));
   }
 
   /** Gives all overrides anew. */
-  replace(settings: Readonly<Record<string, unknown>>, expected: number | null, note: string | null) {
+  replace(
+    settings: Readonly<Record<string, unknown>>,
+    expected: number | null,
+    note: string | null,
+  ): Promise<ConfigChange> {
     return this.#change(expected, note, () => withChanges({}, settings));
   }
 
   /** Brings the overrides of an earlier version back, by default of the one before; the history goes on. */
-  rollback(version: number | null, expected: number | null, note: string | null) {
+  rollback(version: number | null, expected: number | null, note: string | null): Promise<ConfigChange> {
     return this.#change(expected, note ?? `rollback to ${version ?? 'the version before'}`, (before) => {
       const settings = settingsOf(before, version ?? before.version - 1);
       return settings === null ? null : { settings, errors: [] };
