@@ -23,7 +23,7 @@ const LABELS: Readonly<Record<string, readonly [meaning: string, bound: string]>
   band: ['priority band', '`ROUTER_PRIORITY_BANDS` (3)'],
   code: ['HTTP status sent to the client', 'the statuses of HTTP'],
   route: ['path of the data plane', '3'],
-  result: ['how it ended', '7 for requests, 4 for attempts, 3 for outcomes'],
+  result: ['how it ended', '7 for requests, 4 for attempts, 3 for outcomes, 2 for settings'],
   cause: ['what went wrong', 'at most 6, listed in the source'],
   reason: ['why', 'at most 6, listed in the source'],
   policy: ['routing policy', 'the policies there are'],
@@ -39,6 +39,7 @@ const LABELS: Readonly<Record<string, readonly [meaning: string, bound: string]>
   confidence: ['`live`, `incomplete`, `none`', '3'],
   tier: ['where blocks are: `hbm`, `cpu`, `disk`, `remote`', '4'],
   what: ['what became of it', 'at most 4'],
+  source: ['of settings: `file`, `override`', '2'],
   kind: ['kind of event, or of memory', '3'],
   quantile: ['`0.5`, `0.99`, `1` (the longest)', '3'],
 };

@@ -148,6 +148,29 @@ export const overview: Dashboard = {
         timeseries('Memory', 'bytes', 'Resident.', [
           { expr: 'sluice_process_memory_bytes{kind="resident"}', legend: '{{service}} {{instance}}' },
         ]),
+        timeseries('Settings', 'short', 'Version of the overrides in force, and errors that keep newer ones out.', [
+          { expr: 'sluice_config_version', legend: '{{service}} {{instance}} version' },
+          { expr: 'sluice_config_problems', legend: '{{service}} {{instance}} errors' },
+        ]),
+        timeseries('Lost connections and starts', 'short', 'Per interval: NATS and Redis lost, processes started.', [
+          {
+            expr: 'sum by (service) (increase(sluice_bus_disconnects_total[$__rate_interval]))',
+            legend: '{{service}} NATS',
+          },
+          {
+            expr: 'sum by (service) (increase(sluice_store_disconnects_total[$__rate_interval]))',
+            legend: '{{service}} Redis',
+          },
+          {
+            expr: 'sum by (service) (changes(sluice_process_start_time_seconds[$__rate_interval]))',
+            legend: '{{service}} started',
+          },
+        ]),
+        timeseries('Messages not sent or not understood', 'ops', 'On the bus, by service.', [
+          { ...rate('sluice_bus_publish_dropped_total', ['service']), legend: '{{service}} not sent' },
+          { ...rate('sluice_bus_invalid_total', ['service']), legend: '{{service}} not understood' },
+          { ...rate('sluice_bus_handler_errors_total', ['service']), legend: '{{service}} handler errors' },
+        ]),
       ],
     },
   ],

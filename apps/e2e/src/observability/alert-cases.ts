@@ -105,6 +105,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   inTrouble('SluiceStoreDown', { [`sluice_store_connected{${R}}`]: level(1, 0) }),
   inTrouble('SluiceEventLoopDelayed', { [`sluice_event_loop_delay_seconds{${R}, quantile="0.99"}`]: level(0, 0.3) }),
   inTrouble('SluiceRestarting', { [`sluice_process_start_time_seconds{${R}}`]: '100x9 200+100x29 3100x60' }),
+  inTrouble('SluiceSettingsRefused', { [`sluice_config_problems{${R}}`]: level(0, 2) }),
   inTrouble(
     'SluiceSiblingLost',
     { [`sluice_router_siblings_expired_total{${R}}`]: '0x9 1x90' },
