@@ -49,8 +49,11 @@ export async function openDocker(env: Environment): Promise<FoundDocker> {
   const dir = env['SLUICE_DOCKER_DIR'] ?? (await mkdtemp(join(tmpdir(), 'sluice-docker-')));
   const stop = async (): Promise<void> => {
     const wipe = env['SLUICE_DOCKER_DIR'] === undefined;
-    await run(join(kit, 'stop-docker.sh'), [dir, ...(wipe ? ['--wipe'] : [])], { env, timeoutMs: START_MS });
-    if (wipe) await rm(dir, { recursive: true, force: true });
+    try {
+      await run(join(kit, 'stop-docker.sh'), [dir, ...(wipe ? ['--wipe'] : [])], { env, timeoutMs: START_MS });
+    } finally {
+      if (wipe) await rm(dir, { recursive: true, force: true });
+    }
   };
   try {
     const said = await run(join(kit, 'start-docker.sh'), [dir], { env, timeoutMs: START_MS });

@@ -178,12 +178,19 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     await expectPrefixRouting('before anything was killed');
   });
 
-  it('is scraped by Prometheus, every target up', async () => {
+  it('is scraped by Prometheus, every target up, every rule loaded', async () => {
     const targets = await expectAllTargetsUp();
     for (const name of [...OUR_SERVICES, ...ENGINES]) {
       expect(targets.some((target) => target.startsWith(`${name}:`))).toBe(true);
     }
-    report.add('Prometheus', `${targets.length} targets up: ${targets.join(', ')}`);
+    interface Group {
+      readonly rules: readonly { readonly name: string; readonly health: string }[];
+    }
+    const { data } = await stack.getAdmin<{ data: { groups: Group[] } }>('prometheus', '/api/v1/rules');
+    const rules = data.groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThan(0);
+    expect(rules.filter(({ health }) => health === 'err')).toEqual([]);
+    report.add('Prometheus', `${targets.length} targets up: ${targets.join(', ')}`, `${rules.length} rules loaded`);
   }, 60_000);
 
   it('serves the console, with the admin APIs below it', async () => {
