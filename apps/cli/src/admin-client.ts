@@ -63,6 +63,18 @@ export class AdminClient {
     return askJson(this.#urlOf(service, path), { token: this.#token, body }) as Promise<T>;
   }
 
+  /** Another method that changes something. @param version that must be in force, or null. @throws AdminError as {@link get} */
+  change<T>(
+    service: string,
+    method: 'POST' | 'PUT' | 'PATCH',
+    path: string,
+    body: object,
+    version: number | null,
+  ): Promise<T> {
+    const headers = version === null ? {} : { 'if-match': `"${version}"` };
+    return askJson(this.#urlOf(service, path), { token: this.#token, body, method, headers }) as Promise<T>;
+  }
+
   #urlOf(service: string, path: string): string {
     if (!this.services.has(service)) {
       const found = [...this.services.keys()].join(', ');
@@ -78,16 +90,21 @@ interface Ask {
   readonly expected?: readonly number[];
   /** Posted where there is one. */
   readonly body?: object;
+  /** Default: POST with a body, else GET. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function askJson(url: string, { token, expected = [200], body: sent }: Ask): Promise<Record<string, unknown>> {
+async function askJson(url: string, ask: Ask): Promise<Record<string, unknown>> {
+  const { token, expected = [200], body: sent, method = sent === undefined ? 'GET' : 'POST' } = ask;
   const { origin } = new URL(url);
   let response: Response;
   let text: string;
   try {
     response = await fetch(url, {
-      method: sent === undefined ? 'GET' : 'POST',
+      method,
       headers: {
+        ...ask.headers,
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
       },

@@ -55,6 +55,17 @@ describe('sluice', () => {
     [['explain', 'last', '--admin', 'router:8081']],
     [['status', '--admin', 'http://router:8081/router']],
     [['workers', 'all']],
+    [['up', '--policy', 'fastest']],
+    [['index']],
+    [['index', 'lookup']],
+    [['doctor', '--engine', 'gpu-1:8000']],
+    [['doctor', '--timeout', '0']],
+    [['bench', '--qps', '0']],
+    [['bench', '--prompt-tokens', '100', '--prefix-tokens', '200']],
+    [['bench', '--speed', '2']],
+    [['bench', '--trace', 't.jsonl', '--qps', '2']],
+    [['bench', '--workload', 'b2b', '--prefixes', '2']],
+    [['completion', 'tcsh']],
     [['fly']],
     [[]],
   ])('refuses %j with the exit code of wrong usage', async (args) => {
@@ -76,6 +87,13 @@ describe('sluice', () => {
   ])('lists what there is for simulate %j', async (args, known) => {
     expect(await run('simulate', ...args)).toBe(EXIT.usage);
     expect(complaint).toContain(known);
+  });
+
+  it('tells the command or option that was meant', async () => {
+    expect(await run('docter')).toBe(EXIT.usage);
+    expect(complaint).toContain('Did you mean doctor?');
+    expect(await run('bench', '--durations', '3')).toBe(EXIT.usage);
+    expect(complaint).toContain('Did you mean --duration?');
   });
 
   it('says which trace cannot be read, and fails', async () => {

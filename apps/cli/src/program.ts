@@ -7,6 +7,7 @@ import { addBench } from './bench/command.ts';
 import { repeatedOrigin, runner } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { addCompletion } from './completion/command.ts';
+import { addConfig } from './config/command.ts';
 import { addDoctor } from './doctor/command.ts';
 import { addIndex } from './index-lookup/command.ts';
 import { addSimulate } from './simulate/command.ts';
@@ -89,6 +90,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   };
   addAdminCommands(program, context);
   addIndex(program, context);
+  addConfig(program, context);
   addDoctor(program, context);
   addTrace(program, context);
   addBench(program, context, `http://127.0.0.1:${envPort(env['SLUICE_PORT'], 8080)}`);

@@ -46,7 +46,10 @@ describe('explain', () => {
   });
 
   it('says how long decisions are kept, or whose they are', async () => {
-    const about = { '/config': { decisions: 1000 }, '/siblings': { router: 'ab12cd34' } };
+    const about = {
+      '/config': { settings: [{ name: 'ROUTER_DECISIONS', value: '1000' }] },
+      '/siblings': { router: 'ab12cd34' },
+    };
     await expect(explained('ab12cd34-1', about)).rejects.toThrow(/no decision 'ab12cd34-1': it keeps its last 1000/);
     await server!.close();
     await expect(explained('ffffffff-1', about)).rejects.toThrow(

@@ -1,4 +1,4 @@
-import type { DecisionRecord, Decisions, SiblingsView } from '@sluice/contracts';
+import type { ConfigView, DecisionRecord, Decisions, SiblingsView } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
@@ -51,12 +51,12 @@ async function decisionOf(client: AdminClient, id: string): Promise<DecisionReco
 }
 
 async function whyUnknown(client: AdminClient, id: string): Promise<string> {
-  const [{ decisions }, { router }] = await Promise.all([
-    client.get<{ decisions: number }>('router', '/config'),
+  const [{ settings }, { router }] = await Promise.all([
+    client.get<ConfigView>('router', '/config'),
     client.get<SiblingsView>('router', '/siblings'),
   ]);
   const why = id.startsWith(`${router}-`)
-    ? `it keeps its last ${decisions} decisions (ROUTER_DECISIONS)`
+    ? `it keeps its last ${settings.find(({ name }) => name === 'ROUTER_DECISIONS')?.value} decisions (ROUTER_DECISIONS)`
     : `its ids begin with ${router}-: another router made it, or this one before its last start`;
   return `the router at ${client.origin} has no decision '${id}': ${why}`;
 }
