@@ -23,6 +23,7 @@ const ROUTING_PARTS = [
   'b4',
   'b5-loads',
   'b5-signals',
+  'fairness',
 ];
 
 /** Suites and their parts; a part is a script beside the code that it measures. `byName`: run only when asked for. */

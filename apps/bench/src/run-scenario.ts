@@ -13,6 +13,16 @@ export interface StageOutcome {
   readonly totalTokensPerS: number;
 }
 
+/** What one of several tenants got. */
+export interface TenantOutcome {
+  readonly tenant: string;
+  readonly requests: number;
+  readonly failed: number;
+  readonly ttftMs: LatencySummary;
+  /** Of requests that ended between the end of the warm-up and the last arrival. */
+  readonly outputTokensPerS: number;
+}
+
 /** What one run showed, without the bulky parts. */
 export interface RunOutcome extends Omit<TwinResult, 'records' | 'timelines'> {
   readonly scenario: string;
@@ -22,6 +32,8 @@ export interface RunOutcome extends Omit<TwinResult, 'records' | 'timelines'> {
   readonly stages?: readonly StageOutcome[];
   /** Of a scenario in which an engine dies and returns: until the p99 TTFT was what it had been; null when it never was. */
   readonly recoveryMs?: number | null;
+  /** Where requests name their tenants. */
+  readonly tenants?: readonly TenantOutcome[];
 }
 
 /** Runs one policy on one scenario with one seed, on this thread. */
@@ -33,7 +45,8 @@ export async function runScenario(
   onProgress: (share: number) => void,
 ): Promise<RunOutcome> {
   const load = await scenario.load(seed);
-  const keepRecords = load.stageOf !== undefined || scenario.options?.failures !== undefined;
+  const hasTenants = load.requests.some(({ tenant }) => tenant !== undefined);
+  const keepRecords = load.stageOf !== undefined || scenario.options?.failures !== undefined || hasTenants;
   const start = process.threadCpuUsage();
   const {
     records,
@@ -56,10 +69,28 @@ export async function runScenario(
   if (records === undefined) return outcome;
   if (load.stageOf !== undefined) return { ...outcome, ...ladderOutcome(load, records) };
   const { warmUpMs = 0, failures = [] } = scenario.options!;
+  if (hasTenants) return { ...outcome, tenants: tenantOutcomes(load, records, warmUpMs) };
   // the slowest of all changes counts
   const recoveries = failures.map(({ atMs }) => ttftRecoveryMs(records, atMs, { sinceMs: warmUpMs }));
   const recoveryMs = recoveries.includes(null) ? null : Math.max(...(recoveries as number[]));
   return { ...outcome, recoveryMs };
+}
+
+function tenantOutcomes({ requests }: Load, records: TwinRecords, warmUpMs: number): TenantOutcome[] {
+  const lastMs = requests.at(-1)!.arrivalMs;
+  const names = [...new Set(requests.map(({ tenant }) => tenant!))];
+  return names.map((tenant) => {
+    const own = [...requests.keys()].filter((i) => requests[i]!.tenant === tenant);
+    const measured = own.filter((i) => requests[i]!.arrivalMs >= warmUpMs);
+    const served = own.filter((i) => records.endMs[i]! >= warmUpMs && records.endMs[i]! <= lastMs);
+    return {
+      tenant,
+      requests: measured.length,
+      failed: measured.filter((i) => records.endMs[i] === Infinity).length,
+      ttftMs: summarize(measured.map((i) => records.ttftMs[i]!)),
+      outputTokensPerS: served.reduce((sum, i) => sum + requests[i]!.outputTokens, 0) / ((lastMs - warmUpMs) / 1000),
+    };
+  });
 }
 
 /** Latencies of the measured stages, each and pooled, the warm-up left out. */

@@ -33,6 +33,16 @@ describe('scenarioOf', () => {
     expect(await run('kill:3')).toHaveProperty('recoveryMs');
   });
 
+  it('says what each of several tenants got, whose own requests are the same alone and beside others', async () => {
+    const [alone, both] = [await run('fairness:light:alone'), await run('fairness:light:both')];
+    expect(alone.tenants!.map(({ tenant }) => tenant)).toEqual(['own']);
+    expect(both.tenants!.map(({ tenant }) => tenant).sort()).toEqual(['flood', 'own']);
+    const own = both.tenants!.find(({ tenant }) => tenant === 'own')!;
+    expect(own.requests).toBe(alone.requests);
+    expect(both.tenants!.reduce((sum, { requests }) => sum + requests, 0)).toBe(both.requests);
+    expect([own.failed, alone.failed]).toEqual([0, 0]);
+  });
+
   it('tells a trace that is missing from anything else', async () => {
     await expect(run('conversation:1:307k')).rejects.toThrow(MissingTrace);
     expect(() => scenarioOf('nonsense:1', SETTINGS)).toThrow(/no scenario is called 'nonsense:1'/);

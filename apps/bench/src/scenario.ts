@@ -5,6 +5,8 @@ import { b2bWorkload, bareEngine, hotPrefixWorkload, LADDERS, ladderLoad, playTr
 import { chatWorkload, codingAgentWorkload, documentQaWorkload, reasoningWorkload } from '@sluice/twin';
 import { sharedFirstBlockWorkload } from '@sluice/twin';
 import type { EngineSetup, Ladder, SimulatedRequest, Stage, TwinOptions } from '@sluice/twin';
+import { FAIRNESS_CASES, fairnessLoad } from './fairness.ts';
+import type { FairnessRun } from './fairness.ts';
 
 /** What a scenario sends, for one seed. */
 export interface Load {
@@ -143,6 +145,14 @@ function namedScenario(id: string, settings: ScenarioSettings): Scenario {
       });
     case 'join':
       return steady(unique, { engines: [...fleet(7, EIGHT[0]!), { ...EIGHT[0]!, joinsMs: smoke ? 6000 : CHANGE_MS }] });
+    case 'fairness':
+      return {
+        engines: EIGHT,
+        options: { warmUpMs: 1000 * (smoke ? 5 : WARM_UP_S) },
+        load: (seed) => ({
+          requests: fairnessLoad(FAIRNESS_CASES[args[0]!]!, args[1] as FairnessRun, schedule(0, seed)),
+        }),
+      };
     case 'lag':
       return steady(unique, { options: { eventLagMs: Number(args[1]) } });
     case 'lost':

@@ -56,6 +56,27 @@ describe('flow control in the twin', () => {
     expect(p99(both, protectedRun, (it) => !isQuiet(it))).toBeGreaterThan(20 * alone);
   });
 
+  it('gives workers of its own to a tenant beside a flood, and the flood all of them once it is gone', () => {
+    const engines = [ENGINE, ENGINE, ENGINE, ENGINE];
+    // the flood goes on for twice as long
+    const quiet = load(2, 8, { tenant: 'quiet' });
+    const flood = load(50, 9, { tenant: 'flood' }).map((it) => ({ ...it, arrivalMs: 2 * it.arrivalMs }));
+    const both = together(quiet, flood);
+    const isQuiet = ({ tenant, arrivalMs }: SimulatedRequest): boolean => tenant === 'quiet' && arrivalMs > 20_000;
+    const alone = p99(quiet, run(quiet, {}, { engines }), isQuiet)!;
+    const { records, failed } = run(both, { maxRequests: 10_000 }, { engines });
+    const besideMs = both.flatMap((it, index) => (isQuiet(it) ? [records!.ttftMs[index]!] : []));
+    expect(failed).toBe(0);
+    expect(summarize(besideMs).p99! / alone).toBeLessThan(1.2);
+    const floodAlone = run(flood, { maxRequests: 10_000 }, { engines }).records!;
+    const endedIn = (of: typeof floodAlone, all: readonly SimulatedRequest[], fromMs: number, toMs: number): number =>
+      all.filter((it, index) => it.tenant === 'flood' && of.endMs[index]! > fromMs && of.endMs[index]! <= toMs).length;
+    const share = (fromMs: number, toMs: number): number =>
+      endedIn(records!, both, fromMs, toMs) / endedIn(floodAlone, flood, fromMs, toMs);
+    expect(share(20_000, 60_000)).toBeGreaterThan(0.4);
+    expect(share(100_000, 120_000)).toBeGreaterThan(0.9);
+  });
+
   it('keeps urgent requests fast at twice the capacity, and sheds only others', () => {
     const urgent = load(4, 3, { priority: 1 });
     const all = together(urgent, load(18, 4, { priority: -1 }));
