@@ -1,18 +1,14 @@
 // What the router costs per request, beside a relay that knows nothing. Build first: node tools/dev/build.mjs
 // Usage: node apps/router/src/bench/proxy.bench.ts [--smoke] [--suite NAME]   (NAME: 4KB, 30KB, 220KB, 500KB, SSE)
-import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { freePort, startNats } from '@sluice/process';
 import { idleShare, measure } from './load.bench.ts';
 import type { Measured, Shape } from './load.bench.ts';
+import { here, Processes, root } from './processes.bench.ts';
 
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const smoke = process.argv.includes('--smoke');
 const only = process.argv.includes('--suite') ? process.argv[process.argv.indexOf('--suite') + 1] : null;
 const seconds = smoke ? 2 : 8;
@@ -37,67 +33,17 @@ interface Claim {
 }
 const claims: Claim[] = [];
 const data: object[] = [];
-const children: ChildProcess[] = [];
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-
-/** Starts a process and resolves with the first JSON line that it prints. */
-async function start<T>(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<{ pid: number; said: T; stop: () => void }> {
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  children.push(child);
-  for await (const line of createInterface({ input: child.stdout })) {
-    child.stdout.resume();
-    return { pid: child.pid!, said: JSON.parse(line) as T, stop: () => child.kill('SIGKILL') };
-  }
-  throw new Error(`${args[0]} ended at its start`);
-}
-
-/** The router as it is deployed: its own process, its own main, every worker of the pool, the simulator's tokenizer. */
-async function startRouter(
-  urls: readonly string[],
-  natsUrl: string | null,
-): Promise<{ url: string; pid: number; stop: () => void }> {
-  const fleet = join(scratch, `fleet-${urls.length}.json`);
-  const engines = urls.map((url, i) => ({ id: `w${i}`, url, kvEvents: null }));
-  const tokenizer = join(root, 'apps/engine-sim/assets/tokenizer');
-  writeFileSync(fleet, JSON.stringify({ version: 1, pools: [{ id: 'bench', models: ['bench'], tokenizer, engines }] }));
-  const [port, adminPort] = [await freePort(), await freePort()];
-  const env = {
-    ...process.env,
-    SLUICE_FLEET: fleet,
-    SLUICE_LOG_LEVEL: 'silent',
-    SLUICE_NATS_URL: natsUrl ?? 'nats://127.0.0.1:1',
-    SLUICE_REDIS_URL: 'redis://127.0.0.1:1',
-    ROUTER_PORT: String(port),
-    ROUTER_ADMIN_PORT: String(adminPort),
-  };
-  const child = spawn(process.execPath, [join(root, 'apps/router/dist/main.js')], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  children.push(child);
-  for (let i = 0; ; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`).then(
-      (answer) => (answer.ok ? answer.text() : ''),
-      () => '',
-    );
-    if (ready.includes(`${urls.length} of ${urls.length} up`)) break;
-    if (i > 100 || child.exitCode !== null) throw new Error('the router did not become ready');
-  }
-  return { url: `http://127.0.0.1:${port}`, pid: child.pid!, stop: () => child.kill('SIGKILL') };
-}
+const processes = new Processes(scratch);
 
 function claim(id: string, value: number, unit: string): void {
   claims.push({ id: `proxy.${id}`, value: Number(value.toPrecision(4)), unit, bar: null, met: null });
 }
 
 async function compare(workers: number, natsUrl: string | null): Promise<void> {
-  const engines = await start<{ urls: string[] }>([here('engines.bench.ts'), String(workers)]);
-  const relay = await start<{ url: string }>([here('relay.bench.ts'), ...engines.said.urls]);
-  const router = await startRouter(engines.said.urls, natsUrl);
+  const engines = await processes.start<{ urls: string[] }>([here('engines.bench.ts'), String(workers)]);
+  const relay = await processes.start<{ url: string }>([here('relay.bench.ts'), ...engines.said.urls]);
+  const router = await processes.startRouter(engines.said.urls, natsUrl);
   try {
     const idle = await idleShare(router.pid, smoke ? 2 : 10);
     claim(`idle-core-share.${workers}-workers`, idle, 'cores');
@@ -135,7 +81,7 @@ if (nats === null) console.log('nats-server is not on the PATH: outcomes are dro
 try {
   for (const workers of [4, 100]) await compare(workers, nats === null ? null : `nats://127.0.0.1:${natsPort}`);
 } finally {
-  for (const child of children) child.kill('SIGKILL');
+  processes.stopAll();
   await nats?.stop();
   rmSync(scratch, { recursive: true, force: true });
 }
