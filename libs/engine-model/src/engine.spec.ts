@@ -40,14 +40,18 @@ describe('step time', () => {
     expect(stepTimeMs(profile.step, decode)).toBeCloseTo(2.2 + 12.3 + 0.046e-3 * 256_000 + 0.16, 9);
   });
 
-  it('reaches the peak prefill rates of the published table', () => {
+  it('reaches the prefill rates that were published', () => {
     const rate = (id: (typeof PROFILE_IDS)[number]): number => {
       const work = { batchTokens: 8192, prefillPairs: 8192 * 4096, decodeContextTokens: 0, sequences: 1 };
       return (8192 / stepTimeMs(PROFILES[id].step, work)) * 1000;
     };
     expect(rate('llama-3.1-8b-h100')).toBeCloseTo(38_000, -3);
     expect(rate('qwen3-32b-tp2-h100')).toBeCloseTo(17_600, -2);
-    expect(rate('llama-3.1-70b-tp4-h100')).toBeCloseTo(14_600, -2);
+    // 13,300 tokens/s measured, at 16,384 tokens in two steps
+    const step70b = PROFILES['llama-3.1-70b-tp4-h100'].step;
+    const half = { batchTokens: 8192, decodeContextTokens: 0, sequences: 1 };
+    const ms = [4096, 12_288].map((before) => stepTimeMs(step70b, { ...half, prefillPairs: 8192 * before }));
+    expect(Math.abs(((16_384 / (ms[0]! + ms[1]!)) * 1000) / 13_300 - 1)).toBeLessThan(0.01);
   });
 
   it('has the API in front: 15 ms and 12 us a token', () => {

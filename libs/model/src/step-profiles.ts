@@ -46,8 +46,9 @@ export const STEP_PROFILES: Readonly<Record<StepProfileId, StepParameters>> = {
     t0Ms: 2.7,
     // a quarter of 131 GiB a GPU at 0.79 of 3.35 TB/s; Vidur measures 15.0 ms, t0 included
     twMs: 13.3,
-    // Vidur's GEMMs for 70B TP4, 54 to 58 us, and an all-reduce over four GPUs (+12.4 us)
-    aMsPerToken: 0.066,
+    // measured: llm-d's prefills of 16,384 tokens on four H100 run at 13,300 tokens/s, less attention and launches; Vidur's GEMMs
+    // for 70B TP4, 54 to 58 us, with an all-reduce over four GPUs (12.4 us) say 66 to 70 us, LLMServingSim 72
+    aMsPerToken: 0.07,
     // llm-d's fit scaled by layers x heads / GPUs
     kAttMs: 0.55e-6,
     // 327,680 B of KV a token over four GPUs at 0.85 of 3.35 TB/s
