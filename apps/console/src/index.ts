@@ -1,4 +1,4 @@
 export { ConsoleModule } from './console.module.ts';
-export { parseConsoleConfig } from './config.ts';
+export { consoleSettings, parseConsoleConfig } from './config.ts';
 export type { ConsoleConfig } from './config.ts';
 export { startConsole } from './console-server.ts';

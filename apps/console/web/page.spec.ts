@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import type { TraceSpan } from '@sluice/contracts';
 import { axisDuration, bytes, difference, duration, percent, rate, short } from './format.ts';
 import { EventStreamParser } from './net/event-stream.ts';
-import { flatten } from './state/flatten.ts';
 import { waterfallOf } from './state/waterfall.ts';
 import { cellAt, layOut } from './views/map-layout.ts';
 
@@ -47,19 +46,6 @@ describe('format', () => {
       '2.00 KiB',
       '5.00 MiB',
       '3.50 GiB',
-    ]);
-  });
-});
-
-describe('flatten', () => {
-  it('makes lines of nested settings', () => {
-    expect(flatten({ a: 1, b: { c: null, d: [1, 2] }, e: [{ f: true }], g: {}, h: [] })).toEqual([
-      ['a', '1'],
-      ['b.c', 'none'],
-      ['b.d', '1, 2'],
-      ['e[0].f', 'true'],
-      ['g', 'none'],
-      ['h', 'none'],
     ]);
   });
 });

@@ -204,6 +204,7 @@ function announce(options: UpOptions, fleet: Fleet, urls: Urls): void {
   print(`  policy ${options.policy}`);
   for (const [service, url] of urls.admin)
     print(`  admin of ${service}: ${url} (API: ${url}${urls.admin.length === 1 ? '/router' : ''}/docs)`);
+  if (!options.services) print(`  console: ${urls.admin[0]![1]}/`);
   print('\n  try:');
   print(
     `  curl -N ${urls.data}/v1/chat/completions -H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,

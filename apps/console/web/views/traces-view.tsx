@@ -75,11 +75,18 @@ function Spans({ traceId }: { traceId: string }) {
   const [opened, setOpened] = useState<string | null>(null);
   useEffect(() => {
     let isHere = true;
-    void Promise.all(SERVICES.map((service) => spansOf(service, traceId))).then(
-      (all) => isHere && setSpans(all.flat()),
-    );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // Spans are kept when they end: those of a request in flight come one by one.
+    const load = async (): Promise<void> => {
+      const all = await Promise.all(SERVICES.map((service) => spansOf(service, traceId)));
+      if (!isHere) return;
+      setSpans(all.flat());
+      timer = setTimeout(() => void load(), POLL_MS);
+    };
+    void load();
     return () => {
       isHere = false;
+      clearTimeout(timer);
     };
   }, [traceId]);
   if (spans === null) return <section class="panel" aria-busy="true" />;

@@ -1,4 +1,4 @@
-import type { DecisionRecord } from '@sluice/contracts';
+import type { DecisionRecord, Traces } from '@sluice/contracts';
 import { useEffect, useState } from 'preact/hooks';
 import { clock, count, duration } from '../format.ts';
 import { AdminError, getJson } from '../net/admin.ts';
@@ -14,6 +14,8 @@ import { Happened } from './happened.tsx';
 interface Found {
   readonly decision: DecisionRecord;
   readonly chain: readonly DecisionRecord[];
+  /** Trace of the request, where it was sampled and is still kept. */
+  readonly traceId: string | null;
 }
 
 async function decisionOf(id: string): Promise<DecisionRecord | null> {
@@ -23,6 +25,12 @@ async function decisionOf(id: string): Promise<DecisionRecord | null> {
     if (error instanceof AdminError && error.status === 404) return null;
     throw error;
   }
+}
+
+async function traceOf(chain: readonly DecisionRecord[]): Promise<string | null> {
+  const ids = new Set(chain.map(({ id }) => id));
+  const { traces } = await getJson<Traces>('router/traces').catch(() => ({ traces: [] }) as Pick<Traces, 'traces'>);
+  return traces.find(({ decisionId }) => decisionId !== null && ids.has(decisionId))?.traceId ?? null;
 }
 
 /** Why a request went where it went: the candidates, what they would have cost, and what happened. */
@@ -39,7 +47,8 @@ export function WhyView({ id }: { id: string }) {
       if (!isHere) return;
       if (decision === null) return setFound('missing');
       const chain = await chainOf(decision, decisionOf);
-      if (isHere) setFound({ decision, chain });
+      const traceId = await traceOf(chain);
+      if (isHere) setFound({ decision, chain, traceId });
     };
     load().catch((error: unknown) => isHere && setFound(error as Error));
     return () => {
@@ -66,7 +75,7 @@ export function WhyView({ id }: { id: string }) {
   return <Why {...found} />;
 }
 
-function Why({ decision, chain }: Found) {
+function Why({ decision, chain, traceId }: Found) {
   const { id, atMs, model, pool, policy, basis, level, promptTokens, expectedOutputTokens, exactPrompt } = decision;
   return (
     <section class="panel why" aria-label={`Decision ${id}`}>
@@ -75,7 +84,10 @@ function Why({ decision, chain }: Found) {
           <h2>Why {decision.worker}?</h2>
           <p class="verdict">{verdictOf(decision)}</p>
         </div>
-        <span class="mono soft">{id}</span>
+        <div class="why-links">
+          <span class="mono soft">{id}</span>
+          {traceId !== null && <a href={hrefOf('traces', traceId)}>Trace</a>}
+        </div>
       </header>
       {chain.length > 1 && <Chain chain={chain} current={id} />}
       <dl class="facts across">
