@@ -41,8 +41,8 @@ describe('a fleet that is flooded', () => {
   let sluice: Sluice;
 
   beforeAll(async () => {
-    // some twenty requests at a time fit into each engine
-    sims = await startSims(2, { profile: 'llama-3.1-8b-h100', kvBlocks: 800 });
+    // some ten requests at a time fit into each engine
+    sims = await startSims(2, { profile: 'llama-3.1-8b-h100', kvBlocks: 400 });
     sluice = await Sluice.start({
       pools: [poolOf(sims)],
       services: false,
@@ -67,10 +67,10 @@ describe('a fleet that is flooded', () => {
     new Set(answers.filter(({ status }) => status === 429).map(({ headers }) => headers.get('x-sluice-shed-reason')));
 
   it('by one tenant, ten to one: the other one does not wait with it, and the flood is shed', async () => {
-    const quiet: Stream = { perSecond: 8, headers: { 'x-sluice-tenant': 'quiet' }, seed: 1_000 };
+    const quiet: Stream = { perSecond: 4, headers: { 'x-sluice-tenant': 'quiet' }, seed: 1_000 };
     const alone = await play(sluice.dataUrl, quiet);
     await idle();
-    const flood: Stream = { perSecond: 80, headers: { 'x-sluice-tenant': 'flood' }, seed: 100_000 };
+    const flood: Stream = { perSecond: 40, headers: { 'x-sluice-tenant': 'flood' }, seed: 100_000 };
     const [floods, beside] = await Promise.all([
       play(sluice.dataUrl, flood),
       play(sluice.dataUrl, { ...quiet, seed: 2_000 }),
@@ -92,9 +92,9 @@ describe('a fleet that is flooded', () => {
   });
 
   it('beyond its capacity: urgent requests go first, and only others are shed', async () => {
-    const urgent: Stream = { perSecond: 8, headers: { 'x-sluice-priority': '1' }, seed: 3_000 };
+    const urgent: Stream = { perSecond: 4, headers: { 'x-sluice-priority': '1' }, seed: 3_000 };
     const [low, first] = await Promise.all([
-      play(sluice.dataUrl, { perSecond: 80, headers: { 'x-sluice-priority': '-1' }, seed: 300_000 }),
+      play(sluice.dataUrl, { perSecond: 40, headers: { 'x-sluice-priority': '-1' }, seed: 300_000 }),
       play(sluice.dataUrl, urgent),
     ]);
     await idle();
