@@ -1,3 +1,3 @@
-export { parseKvIndexConfig } from './config.ts';
+export { kvIndexSettings, parseKvIndexConfig } from './config.ts';
 export type { KvIndexConfig } from './config.ts';
 export { createKvIndexService } from './service.ts';

@@ -1,3 +1,3 @@
-export { parseLatencyPredictorConfig } from './config.ts';
+export { latencyPredictorSettings, parseLatencyPredictorConfig } from './config.ts';
 export type { LatencyPredictorConfig } from './config.ts';
 export { createLatencyPredictorService } from './service.ts';
