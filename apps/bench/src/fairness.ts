@@ -51,7 +51,13 @@ export const FAIRNESS_CASES: Readonly<Record<string, FairnessCase>> = {
   new: tenFold('new prompts of 4,000 tokens, 3.6 and 36', 3.6, NEW),
   hot: beside('hot prefixes, 3, and shared ones, 30', { qps: 3, prompts: HOT }, { qps: 30, prompts: SHARED }),
   urgent: beside(
-    'urgent 5, others 20: twice the capacity',
+    'urgent 3, others 23: twice the capacity',
+    { qps: 3, prompts: SHARED, priority: 1 },
+    { qps: 23, prompts: SHARED, priority: -1 },
+    BANDS_BAR,
+  ),
+  'urgent-many': beside(
+    'urgent 5, others 20',
     { qps: 5, prompts: SHARED, priority: 1 },
     { qps: 20, prompts: SHARED, priority: -1 },
     BANDS_BAR,

@@ -94,10 +94,10 @@ describe('a tenant that floods', () => {
     const it = new Flooded();
     it.serveOther(50, 900, 0, 20_000);
     expect(it.open('flood', 20_000)).toBe(4);
-    it.serveOther(10_000, 10, 20_000, 1_000_000);
-    const open = [319_000, 321_000, 322_000, 622_000, 923_000].map((atMs) => it.open('flood', atMs));
+    it.serveOther(10_000, 10, 20_000, 5_430_000);
+    const open = [1_819_000, 1_821_000, 1_822_000, 3_622_000, 5_423_000].map((atMs) => it.open('flood', atMs));
     expect(open).toEqual([4, 5, 5, 6, 7]);
-    expect(it.open('flood', 1_030_000)).toBe(WORKERS);
+    expect(it.open('flood', 5_470_000)).toBe(WORKERS);
   });
 
   it('shares with one that floods as well', () => {

@@ -3,8 +3,11 @@ import { workersFor } from './reserved-workers.ts';
 
 /** A tenant that has flooded does so until nothing of it was held for long in this time. */
 const FLOOD_OVER_MS = 10_000;
-/** A worker is not given back sooner: what others have cached there is lost, and a flood takes long to drain. */
-const GIVEN_BACK_AFTER_MS = 300_000;
+/**
+ * A worker is not given back sooner. What others have cached there, and nowhere else, they then read behind the flood's
+ * prompts until it is evicted: at every return some of their requests are slow.
+ */
+const GIVEN_BACK_AFTER_MS = 1_800_000;
 
 /**
  * Which tenants flood, and how many workers are kept from them. What an engine has taken is out of our hands: behind
