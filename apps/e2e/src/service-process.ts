@@ -29,13 +29,13 @@ export class ServiceProcess {
     return this.#child;
   }
 
-  /** Resolves when it is ready. */
-  async start(): Promise<void> {
+  /** Resolves when it is ready. @param further variables of this start only */
+  async start(further: Readonly<Record<string, string>> = {}): Promise<void> {
     const child = new Child({
       name: this.name,
       command: process.execPath,
       args: ['--enable-source-maps', join(repoRoot, 'apps', this.#service, 'dist/main.js')],
-      env: this.#env,
+      env: { ...this.#env, ...further },
     });
     this.#child = child;
     await waitFor(`${this.name} ready`, 20_000, async () => {

@@ -8,7 +8,8 @@ type Shape = (i: number) => {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-const chat = (i: number, maxTokens: number) => ({
+/** A streamed chat whose beginning it shares with every eighth other. */
+export const chat = (i: number, maxTokens: number) => ({
   model: MODEL,
   stream: true,
   stream_options: { include_usage: true },

@@ -97,6 +97,12 @@ export class ObservedSystem {
     return this.services.get(name)!;
   }
 
+  /** Stops a service and starts it with further variables; with none, as it was. */
+  async restartWith(name: ServiceName, further: Readonly<Record<string, string>>): Promise<void> {
+    await this.service(name).stop();
+    await this.service(name).start(further);
+  }
+
   /** What Prometheus scrapes. */
   get targets(): string[] {
     return [...this.services.values()].map(({ adminUrl }) => new URL(adminUrl).host);

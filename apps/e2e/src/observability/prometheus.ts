@@ -28,7 +28,8 @@ export const shortened = (rules: string): string =>
   rules
     .replace(/^(\s*for:) \S+$/gm, '$1 2s')
     .replaceAll('[5m]', '[10s]')
-    .replace(/\[(10m|15m|1h)\]/g, '[15s]');
+    .replace(/\[(10m|1h)\]/g, '[15s]')
+    .replaceAll('[15m]', '[30s]');
 
 /** A real Prometheus that scrapes a running system every second. */
 export class Prometheus {
