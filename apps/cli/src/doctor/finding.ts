@@ -50,6 +50,7 @@ export const SEVERITY_OF = {
   'redis-evicts': 'error',
   'admin-unreachable': 'error',
   'service-not-ready': 'error',
+  'service-degraded': 'warning',
   'worker-down': 'error',
   'signals-stale': 'warning',
   'prompts-approximate': 'warning',

@@ -61,20 +61,29 @@ async function examineAdmin(origin: string, token: string | null): Promise<Runni
 /** What to do when a check of a service fails, by the name of the check. */
 const FIXES: Readonly<Record<string, string>> = {
   bus: 'is NATS running and SLUICE_NATS_URL right? `sluice doctor --nats URL` says more',
+  siblings: 'as for the bus: `sluice doctor --nats URL` says more',
   store: 'is Redis running and SLUICE_REDIS_URL right? `sluice doctor --redis URL` says more',
-  fleet: 'SLUICE_FLEET names the fleet file; `sluice doctor --fleet FILE` says what is wrong with it',
-  workers: 'no engine answers: `sluice workers` says why',
+  index: 'do event-bridge and kv-index run? `sluice doctor --admin URL` of each says what their events lack',
+  ranks: 'its log says why its bus or its readers did not start',
+  dataPlane: 'is ROUTER_PORT taken? The log of the router says why it did not open',
+  drain: 'it is shutting down: start it again if that was not meant',
+};
+const WORKERS_FIXES: Readonly<Record<string, string>> = {
+  router: 'no engine answers: `sluice workers` says why',
+  'kv-index': 'it has not heard of the workers yet: does the event-bridge run, on the same NATS?',
 };
 
-function readinessFindings(service: string, { checks }: ServiceStatus): Finding[] {
+function readinessFindings(service: string, { ready, checks }: ServiceStatus): Finding[] {
   return Object.entries(checks)
-    .filter(([, { ok }]) => !ok)
+    // Pools without a tokenizer have findings of their own.
+    .filter(([check, { ok }]) => !ok && check !== 'tokenizers')
     .map(([check, { detail }]) =>
       finding(
-        'service-not-ready',
+        ready ? 'service-degraded' : 'service-not-ready',
         service,
         `its check '${check}' fails: ${detail}`,
-        FIXES[check] ?? 'the log of the service says more; SLUICE_LOG_LEVEL=debug makes it say most',
+        (check === 'workers' ? WORKERS_FIXES[service] : FIXES[check]) ??
+          'the log of the service says more; SLUICE_LOG_LEVEL=debug makes it say most',
       ),
     );
 }

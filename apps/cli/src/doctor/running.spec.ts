@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { startAdminServer } from '../testing/admin-server.ts';
+import type { AdminServer } from '../testing/admin-server.ts';
+import { examineRunning } from './running.ts';
+
+const servers: AdminServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+const OK = { ready: true, checks: { bus: { ok: true, detail: 'connected' } } };
+const worker = (id: string, rest: object = {}) => ({
+  ...{ worker: id, pool: 'main', url: `http://${id}`, dpRank: null, variant: 'default', up: true, state: 'up' },
+  ...{ reason: '', signalAgeMs: 50 },
+  ...rest,
+});
+const rank = (id: string, rest: object = {}) => ({
+  ...{ worker: id, pool: 'main', state: 'live', lagMs: 3, counters: { otherRank: 0, unknownEvents: 0 } },
+  ...rest,
+});
+
+async function examine(workers: object[], ranks: object[], pools: object[] = [], services: object = {}) {
+  const server = await startAdminServer({
+    '/readyz': { ready: true, services: { router: OK, 'event-bridge': OK, ...services } },
+    '/router/workers': { workers },
+    '/router/index': { pools },
+    '/event-bridge/ranks': { ranks },
+  });
+  servers.push(server);
+  return examineRunning([server.origin], 'secret');
+}
+const codesOf = ({ findings }: { findings: readonly { code: string; subject: string }[] }): string[] =>
+  findings.map(({ code, subject }) => `${code} ${subject}`);
+
+describe('a running Sluice', () => {
+  it('is well, and names its engines: ranks of one are one', async () => {
+    const dp = [0, 1, 2].map((dpRank) => worker(`moe-dp${dpRank}`, { dpRank, url: 'http://moe', variant: 'big' }));
+    const report = await examine([worker('a'), ...dp], [rank('a')], [{ pool: 'main', tokenizer: null, exact: true }]);
+    expect(report.findings).toEqual([]);
+    expect(report.engines).toEqual([
+      { id: 'a', url: 'http://a', pool: 'main', variant: 'default', ranks: 1, tokenizer: null },
+      { id: 'moe', url: 'http://moe', pool: 'main', variant: 'big', ranks: 3, tokenizer: null },
+    ]);
+    expect(servers[0]!.tokens).toEqual(new Set(['Bearer secret']));
+  });
+
+  it('tells what its services know to be wrong', async () => {
+    const report = await examine(
+      [worker('a', { up: false, state: 'down', reason: 'refused' }), worker('b', { signalAgeMs: 60_000 })],
+      [
+        rank('a', { state: 'waiting' }),
+        rank('b', { state: 'incomplete', lagMs: 30_000, counters: { otherRank: 2, unknownEvents: 1 } }),
+        { worker: 'c', pool: 'main', state: 'unread', reason: 'no event source' },
+      ],
+      [{ pool: 'main', tokenizer: '/x', exact: false, reason: 'no chat template' }],
+      {
+        'kv-index': { ready: false, checks: { workers: { ok: false, detail: '0 of 2 are believed' } } },
+        'latency-predictor': { ready: true, checks: { store: { ok: false, detail: 'disconnected' } } },
+      },
+    );
+    expect(codesOf(report)).toEqual([
+      'service-not-ready kv-index',
+      'service-degraded latency-predictor',
+      'worker-down worker a',
+      'signals-stale worker b',
+      'prompts-approximate pool main',
+      'feed-waiting events of a',
+      'feed-incomplete events of b',
+      'events-other-rank events of b',
+      'events-unknown events of b',
+      'feed-late events of b',
+      'feed-unread events of c',
+    ]);
+    expect(report.findings[0]!.fix).toContain('event-bridge');
+  });
+
+  it('is unreachable, in words', async () => {
+    await examine([], []);
+    const { origin } = servers[0]!;
+    await servers.pop()!.close();
+    const report = await examineRunning([origin], null);
+    expect(codesOf(report)).toEqual([`admin-unreachable admin ${origin}`]);
+  });
+});
