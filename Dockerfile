@@ -18,7 +18,11 @@ WORKDIR /src
 COPY --from=manifests /src ./
 RUN npm install --no-audit --no-fund --loglevel=error
 COPY . .
-RUN node tools/dev/build.mjs
+# Every app is compiled and laid out with what it needs at run time, once for all images.
+RUN node tools/dev/build.mjs && for main in apps/*/dist/main.js; do \
+      app=$(basename "${main%/dist/main.js}"); \
+      node deploy/image/assemble.mjs "$app" "/image/$app/sluice" && cp deploy/image/healthcheck.mjs "/image/$app/sluice/" || exit 1; \
+    done
 
 # Node itself with the C libraries that it loads. No shell, no package manager; the same layers under every app.
 FROM $NODE_IMAGE AS runtime
@@ -35,13 +39,9 @@ USER 1000:1000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["node", "/sluice/healthcheck.mjs"]
 ENTRYPOINT ["node", "--enable-source-maps", "/sluice/app/dist/main.js"]
 
-# What the app needs at run time and nothing else.
-FROM build AS app
-ARG APP=standalone
-RUN node deploy/image/assemble.mjs $APP /image/sluice && cp deploy/image/healthcheck.mjs /image/sluice/
-
-# Writes nothing: run it with a read-only root.
+# One app. Writes nothing: run it with a read-only root.
 FROM base
-COPY --from=app /image /
+ARG APP=standalone
+COPY --from=build /image/$APP /
 ARG HEALTH_URL=http://127.0.0.1:8081/readyz
 ENV HEALTH_URL=$HEALTH_URL
