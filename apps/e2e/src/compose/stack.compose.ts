@@ -47,7 +47,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     );
     report.add(
       'Images',
-      `built in ${seconds(performance.now() - started)}, base images included where they had to be made`,
+      `built in ${seconds(performance.now() - started)}; layers and base images that were here already are not made again`,
       ...sizes.map(({ name, bytes }) => `sluice/${name}: ${(bytes / 1e6).toFixed(0)} MB`),
     );
     for (const { bytes } of sizes) expect(bytes).toBeLessThan(MAX_IMAGE_BYTES);
