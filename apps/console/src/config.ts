@@ -10,20 +10,31 @@ export interface ConsoleConfig {
   readonly services: ReadonlyMap<string, string>;
 }
 
-const DEFAULTS =
-  'router=http://127.0.0.1:8082,kv-index=http://127.0.0.1:8083,event-bridge=http://127.0.0.1:8084,latency-predictor=http://127.0.0.1:8085';
+/** The services' own ports on this machine. */
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  ['router', 'http://127.0.0.1:8082'],
+  ['kv-index', 'http://127.0.0.1:8083'],
+  ['event-bridge', 'http://127.0.0.1:8084'],
+  ['latency-predictor', 'http://127.0.0.1:8085'],
+]);
 
 /** `name=http://host:port`, several separated by commas; with a path where that is not at the root. */
-const services = z.string().transform((text, context) => {
-  const found = new Map<string, string>();
-  for (const part of text.split(',').map((each) => each.trim())) {
-    const [name = '', url = ''] = part.split(/=(.*)/s);
-    if (/^[a-z][a-z-]*$/.test(name) && isBase(url) && !found.has(name)) found.set(name, url);
-    else
-      context.addIssue({ code: 'custom', message: `must be name=http://host:port, each name once; '${part}' is not` });
-  }
-  return found;
-});
+const services = z
+  .string()
+  .transform((text, context): ReadonlyMap<string, string> => {
+    const found = new Map<string, string>();
+    for (const part of text.split(',').map((each) => each.trim())) {
+      const [name = '', url = ''] = part.split(/=(.*)/s);
+      if (/^[a-z][a-z-]*$/.test(name) && isBase(url) && !found.has(name)) found.set(name, url);
+      else
+        context.addIssue({
+          code: 'custom',
+          message: `must be name=http://host:port, each name once; '${part}' is not`,
+        });
+    }
+    return found;
+  })
+  .meta({ allowed: 'name=http://host:port, several separated by commas' });
 
 function isBase(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -37,7 +48,7 @@ export const consoleSettings = z.object({
   SLUICE_LOG_LEVEL: commonFields.SLUICE_LOG_LEVEL,
   CONSOLE_PORT: setting(portField().default(8090), 'Port of the page'),
   CONSOLE_SERVICES: setting(
-    services.prefault(DEFAULTS),
+    services.default(DEFAULTS),
     'Admin APIs that the page reads: name=http://host:port, separated by commas',
   ),
 });

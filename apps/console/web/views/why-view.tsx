@@ -28,9 +28,11 @@ async function decisionOf(id: string): Promise<DecisionRecord | null> {
 }
 
 async function traceOf(chain: readonly DecisionRecord[]): Promise<string | null> {
-  const ids = new Set(chain.map(({ id }) => id));
-  const { traces } = await getJson<Traces>('router/traces').catch(() => ({ traces: [] }) as Pick<Traces, 'traces'>);
-  return traces.find(({ decisionId }) => decisionId !== null && ids.has(decisionId))?.traceId ?? null;
+  for (const { id } of chain) {
+    const { traces } = await getJson<Traces>(`router/traces?decision=${encodeURIComponent(id)}`);
+    if (traces[0] !== undefined) return traces[0].traceId;
+  }
+  return null;
 }
 
 /** Why a request went where it went: the candidates, what they would have cost, and what happened. */
