@@ -74,18 +74,20 @@ const WORKERS_FIXES: Readonly<Record<string, string>> = {
 };
 
 function readinessFindings(service: string, { ready, checks }: ServiceStatus): Finding[] {
-  return Object.entries(checks)
-    // Pools without a tokenizer have findings of their own.
-    .filter(([check, { ok }]) => !ok && check !== 'tokenizers')
-    .map(([check, { detail }]) =>
-      finding(
-        ready ? 'service-degraded' : 'service-not-ready',
-        service,
-        `its check '${check}' fails: ${detail}`,
-        (check === 'workers' ? WORKERS_FIXES[service] : FIXES[check]) ??
-          'the log of the service says more; SLUICE_LOG_LEVEL=debug makes it say most',
-      ),
-    );
+  return (
+    Object.entries(checks)
+      // Pools without a tokenizer have findings of their own.
+      .filter(([check, { ok }]) => !ok && check !== 'tokenizers')
+      .map(([check, { detail }]) =>
+        finding(
+          ready ? 'service-degraded' : 'service-not-ready',
+          service,
+          `its check '${check}' fails: ${detail}`,
+          (check === 'workers' ? WORKERS_FIXES[service] : FIXES[check]) ??
+            'the log of the service says more; SLUICE_LOG_LEVEL=debug makes it say most',
+        ),
+      )
+  );
 }
 
 function routerFindings({ workers }: WorkersView, index: IndexReplica): Finding[] {

@@ -28,7 +28,7 @@ export async function probeEngine(url: string, timeoutMs: number, apiKey: string
   let models: { data?: { id: string; parent?: string | null }[] };
   try {
     const response = await fetch(`${url}/v1/models`, {
-      headers: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
+      headers: { connection: 'close', ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }) },
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (!response.ok) return { kind: 'not-an-engine', reason: `GET ${url}/v1/models answered ${response.status}` };

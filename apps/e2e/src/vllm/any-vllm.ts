@@ -24,7 +24,7 @@ interface Started {
 /** Starts one engine with options of the kit, and behind `--` flags of vLLM itself. */
 export async function startVllm(kit: Kit, name: string, options: readonly string[]): Promise<AnyVllm> {
   const own = `${name}-${process.pid}`;
-  const args = [kit.installation, own, '--port', String(await freePort()), ...options];
+  const args = [kit.installation, own, '--port', String(await freePort()), '--timeout', '600', ...options];
   const stop = async (): Promise<void> => {
     await run(join(kit.scripts, 'stop.sh'), [kit.installation, own]).catch(() => undefined);
   };

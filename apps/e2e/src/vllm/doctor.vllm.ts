@@ -131,7 +131,7 @@ interface Found {
       }
       report.add('The same engine, and a fleet file with a mistake', ...lines);
     });
-  }, 600_000);
+  }, 900_000);
 
   it('finds events and prompt token details that are off', async () => {
     await withEngine(['--', '--no-enable-prompt-tokens-details'], async (engine) => {
@@ -147,7 +147,7 @@ interface Found {
         said('`--fleet` that names an event address', expected),
       );
     });
-  }, 600_000);
+  }, 900_000);
 
   it('finds prefix caching that is off', async () => {
     const [events, replay] = await freePorts(2);
@@ -157,7 +157,7 @@ interface Found {
       expect(codes(findings)).toEqual(['prefix-caching-off']);
       report.add('With `--no-enable-prefix-caching`', said('`--fleet`', findings));
     });
-  }, 600_000);
+  }, 900_000);
 
   it('finds an event stream that connects instead of binding', async () => {
     const [events, replay] = await freePorts(2);
@@ -172,5 +172,5 @@ interface Found {
         said('`mode: bind` in the fleet file', bound),
       );
     });
-  }, 600_000);
+  }, 900_000);
 });

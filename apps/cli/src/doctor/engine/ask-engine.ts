@@ -43,8 +43,11 @@ export interface Access {
   readonly apiKey: string | null;
 }
 
-export const headersOf = ({ apiKey }: Access): Record<string, string> =>
-  apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+/** Every request has a connection of its own: one that was kept may just be closed by the server, and say "it hung up". */
+export const headersOf = ({ apiKey }: Access): Record<string, string> => ({
+  connection: 'close',
+  ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
+});
 
 /** Asks an engine for its models, metrics and event sources. */
 export async function askEngine(url: string, access: Access): Promise<EngineAnswer> {
