@@ -79,22 +79,22 @@ export function createMetrics(options: MetricsOptions): Metrics {
       // The owner keeps the total: the counter is made anew from it at each scrape.
       const collect = () => {
         metric.collect?.();
-        if (read !== undefined || readEach !== undefined) counter.reset();
-        if (read !== undefined) counter.inc(read());
-        readEach?.((labels, value) => counter.inc(labels, value));
+        if (read === undefined) return;
+        counter.reset();
+        counter.inc(read());
       };
       const counter: Counter<L> = new Counter({ ...define('counter', metric), collect });
+      if (readEach !== undefined) readSeries(counter, readEach);
       return counter;
     },
     gauge<L extends string>(metric: MetricOptions<L>) {
       const { read, readEach } = metric;
       const collect = () => {
         metric.collect?.();
-        if (readEach !== undefined) gauge.reset();
         if (read !== undefined) gauge.set(read());
-        readEach?.((labels, value) => gauge.set(labels, value));
       };
       const gauge: Gauge<L> = new Gauge({ ...define('gauge', metric), collect });
+      if (readEach !== undefined) readSeries(gauge, readEach);
       return gauge;
     },
     histogram: (metric) => new Histogram({ ...define('histogram', metric), buckets: [...metric.buckets] }),
@@ -103,6 +103,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
   if (options.process ?? true) addProcessMetrics(metrics);
   return metrics;
+}
+
+/**
+ * Has the metric answer a scrape with the owner's series as they are: to set and hash each of some thousand takes longer than
+ * to write it.
+ */
+function readSeries<L extends string>(
+  metric: Counter<L> | Gauge<L>,
+  readEach: NonNullable<MetricOptions<L>['readEach']>,
+): void {
+  const get = metric.get.bind(metric);
+  metric.get = async () => {
+    const whole = await get();
+    whole.values = [];
+    readEach((labels, value) => whole.values.push({ labels, value }));
+    return whole;
+  };
 }
 
 async function textOf(registry: Registry): Promise<string> {
