@@ -122,7 +122,7 @@ describe('a pool of unlike engines', () => {
   it('knows the prefixes of each, whatever their profile, memory and block size, and gives the faster one more', () => {
     const slow = PROFILES['qwen3-32b-tp2-h100'];
     const mixed = [ENGINE, { profile: slow }, { ...ENGINE, blockSize: 32 }, { profile: slow, kvTokens: 50_000 }];
-    const texts = Array.from({ length: 320 }, (_, i) => sharing(i % 16, 1600, 8 * i));
+    const texts = Array.from({ length: 320 }, (_, i) => sharing(i % 16, 1600, 5 * i));
     const { records, failed, cachedTokenShare } = run({ requests: texts, engines: mixed, keepRecords: true });
     const sent = [0, 0, 0, 0];
     for (const row of records!.engine) sent[row]!++;
