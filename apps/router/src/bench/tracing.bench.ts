@@ -1,5 +1,5 @@
 // What tracing costs the router: CPU per request with tracing off, and at 0, 10 and 100 % of the requests.
-// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke]
+// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME]   (NAME: 4KB, SSE)
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { here, Processes, root } from './processes.bench.ts';
 import type { RunningRouter } from './processes.bench.ts';
 
 const smoke = process.argv.includes('--smoke');
+const only = process.argv.includes('--suite') ? process.argv[process.argv.indexOf('--suite') + 1] : null;
 const seconds = smoke ? 1 : 2;
 const rounds = smoke ? 2 : 9;
 /** The claim of the issue that asked for traces: at most so much more at 10 %. */
@@ -23,6 +24,8 @@ const SHAPES: readonly Shape[] = [
 ];
 const SHARES = { off: null, '0 %': '0', '10 %': '0.1', '100 %': '1' } as const;
 type Share = keyof typeof SHARES;
+const shapes = SHAPES.filter(({ name }) => (only === null ? !smoke || name === '4KB' : name === only));
+if (shapes.length === 0) throw new Error(`no suite '${only}'; there are ${SHAPES.map(({ name }) => name).join(', ')}`);
 
 interface Claim {
   readonly id: string;
@@ -40,6 +43,12 @@ const natsPort = await freePort();
 const nats = await startNats({ port: natsPort, dataDir: join(scratch, 'nats'), env: process.env }).catch(() => null);
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+/** Each round begins with another one. */
+const turned = <T>(list: readonly T[], by: number): readonly T[] => {
+  const at = (by + list.length) % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
+};
 
 function environment(share: string | null): Record<string, string> {
   if (share === null) return { OTEL_SDK_DISABLED: 'true' };
@@ -63,7 +72,7 @@ async function compare(workers: number, shape: Shape): Promise<void> {
     const cpuMs = new Map<Share, number[]>([...routers.keys()].map((share) => [share, []]));
     // the first round warms up
     for (let round = -1; round < rounds; round++) {
-      for (const [share, { url, pid }] of routers) {
+      for (const [share, { url, pid }] of turned([...routers], round)) {
         const { cpuMsPerRequest } = await measure(url, pid, shape, seconds);
         if (round >= 0) cpuMs.get(share)!.push(cpuMsPerRequest);
       }
@@ -93,7 +102,7 @@ async function compare(workers: number, shape: Shape): Promise<void> {
 
 try {
   console.log('CPU of the router per request, ms (median of rounds), and against tracing off in the same round');
-  for (const workers of smoke ? [4] : [4, 100]) for (const shape of SHAPES) await compare(workers, shape);
+  for (const workers of smoke ? [4] : [4, 100]) for (const shape of shapes) await compare(workers, shape);
   console.log(`${receiver.spans.length} spans were received`);
 } finally {
   processes.stopAll();

@@ -5,7 +5,8 @@ import type { Bus } from '@sluice/bus';
 import type { Fleet, PoolSpec, WorkerSpec } from '@sluice/model';
 import { poolId, workerId } from '@sluice/model';
 import { createMemoryStore } from '@sluice/store';
-import { createLogger, createMetrics } from '@sluice/telemetry';
+import { createLogger, createMetrics, NO_TRACING } from '@sluice/telemetry';
+import type { Tracing } from '@sluice/telemetry';
 import { startFakeEngine, until } from '@sluice/upstream/testing';
 import type { Behaviour, FakeEngine } from '@sluice/upstream/testing';
 import type { FleetSource } from '@sluice/discovery';
@@ -145,8 +146,12 @@ export function testContext(bus: Bus = createMemoryBus()) {
   return { service: 'router', bus, store: createMemoryStore(), logger, metrics, settings };
 }
 
-export async function startRouter(fleet: FleetSource, overrides: Partial<RouterConfig> = {}): Promise<TestRouter> {
-  const context = testContext();
+export async function startRouter(
+  fleet: FleetSource,
+  overrides: Partial<RouterConfig> = {},
+  tracing: Tracing = NO_TRACING,
+): Promise<TestRouter> {
+  const context = { ...testContext(), tracing };
   const service = createRouterService(testConfig(overrides), context, fleet);
   await service.start();
   const text = (): Promise<string> => context.metrics.text();

@@ -25,8 +25,8 @@ export function addCandidates(span: Span, decision: DecisionRecord | null, atMs:
   for (const candidate of shown) {
     const attributes: Record<string, AttributeValue | undefined> = {
       'sluice.worker': candidate.worker,
-      'sluice.chosen': candidate.worker === worker,
-      'sluice.up': candidate.up,
+      'sluice.chosen': candidate.worker === worker || undefined,
+      'sluice.up': candidate.up ? undefined : false,
       'sluice.cost': candidate.cost ?? undefined,
       'sluice.cached_tokens': candidate.cachedTokens ?? undefined,
       'sluice.predicted.ttft_ms': candidate.predictedTtftMs ?? undefined,
@@ -35,7 +35,11 @@ export function addCandidates(span: Span, decision: DecisionRecord | null, atMs:
       'sluice.queued_prefill_tokens': candidate.queuedPrefillTokens ?? undefined,
       'sluice.kv_usage': candidate.kvUsage ?? undefined,
     };
-    for (const name in candidate.terms) attributes[`sluice.term.${name}`] = candidate.terms[name] ?? undefined;
+    // most terms of most candidates are zero: what is not there is
+    for (const name in candidate.terms) {
+      const value = candidate.terms[name];
+      if (value) attributes[`sluice.term.${name}`] = value;
+    }
     span.event('candidate', atMs, attributes);
   }
 }

@@ -22,7 +22,7 @@ import type { TracingConfig } from './tracing-config.ts';
 
 const SCOPE = 'sluice';
 /** Spans of one message to the receiver: they are encoded in one go, and no stream may wait for long. */
-const EXPORT_BATCH = 128;
+const EXPORT_BATCH = 256;
 /** Spans that wait to be sent; more are dropped. */
 const EXPORT_QUEUE = 4096;
 /** Candidates of a decision are events: so many of them at most. */
