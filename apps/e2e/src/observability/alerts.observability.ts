@@ -35,7 +35,7 @@ const flood = (i: number) => ({
   ...(i % 2 === 0 && { headers: { 'x-sluice-slo-ttft-ms': '300' } }),
 });
 /** Answered with 400 by the engine: nothing to learn from. */
-const tooLong = (i: number) => ({ path: '/v1/chat/completions', body: chat(i, 10_000_000) });
+const tooLong = (i: number) => ({ path: '/v1/chat/completions', body: chat(i, 0) });
 
 describe('alerts on a running system', () => {
   let skip: string | null = null;
@@ -191,12 +191,17 @@ describe('alerts on a running system', () => {
     },
     () => system.setFleet([poolOf(system.sims)]),
   );
+  /** The fleet with other events of its first engine. */
+  const withFirst = (kvEvents: object): object => {
+    const [first, ...others] = system.sims;
+    return { ...poolOf(system.sims), engines: [{ ...first!.entry, kvEvents }, ...others.map((sim) => sim.entry)] };
+  };
   alert(
     ['SluiceEventStreamDown'],
     'the fleet file names ports where no events are',
     async () => {
-      const [events, replay] = [await freePort(), await freePort()].map((port) => `tcp://127.0.0.1:${port}`);
-      await system.setFleet([entries((entry) => ({ ...entry, kvEvents: { endpoint: events, replay } }))]);
+      const [endpoint, replay] = [await freePort(), await freePort()].map((port) => `tcp://127.0.0.1:${port}`);
+      await system.setFleet([withFirst({ endpoint, replay })]);
     },
     () => system.setFleet([poolOf(system.sims)]),
   );
@@ -208,12 +213,7 @@ describe('alerts on a running system', () => {
     async () => {
       const endpoint = `tcp://127.0.0.1:${await freePort()}`;
       publisher = await createKvEventPublisher({ endpoint, bind: true, replayEndpoint: null, topic: 'kv-events' });
-      const [first, ...others] = system.sims;
-      const engines = [
-        { ...first!.entry, kvEvents: { endpoint, topic: 'kv-events' } },
-        ...others.map((sim) => sim.entry),
-      ];
-      await system.setFleet([{ ...poolOf(system.sims), engines }]);
+      await system.setFleet([withFirst({ endpoint, topic: 'kv-events' })]);
       for (let i = 0; i < 20; i++) {
         await pause(500);
         publisher.publish(new TextEncoder().encode('not an event batch'));
@@ -272,7 +272,8 @@ describe('alerts on a running system', () => {
     'a service is restarted three times',
     async () => {
       for (let i = 0; i < 3; i++) {
-        await system.restartWith('latency-predictor', {});
+        await system.service('latency-predictor').kill();
+        await system.service('latency-predictor').start();
         await pause(1500);
       }
     },
