@@ -13,6 +13,8 @@ const SERVERS = ['nats', 'redis', 'prometheus'] as const;
 const EVERYTHING = [...OUR_SERVICES, 'console', ...ENGINES, ...SERVERS];
 const GROUPS = 6;
 const SYSTEM_TOKENS = 1500;
+/** A net for containers that hang, no expectation: on a busy machine a start took 90 s. */
+const PATIENCE_MS = 240_000;
 /** Above what any of our images takes; an image that holds development dependencies is over it at once. */
 const MAX_IMAGE_BYTES = 200e6;
 /** Sections of a report of all tests: a part of them leaves the page as it is. */
@@ -113,7 +115,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     const client = new SteadyClient(stack.url('data'), mode);
     await sleep(1500);
     const downMs = await stack.crash(service);
-    const contentMs = await stack.untilContent(service, 90_000);
+    const contentMs = await stack.untilContent(service, PATIENCE_MS);
     await sleep(1500);
     await client.stop();
     report.add(
@@ -133,7 +135,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     });
     const started = performance.now();
     await stack.start();
-    await stack.untilHealthy(120_000);
+    await stack.untilHealthy(PATIENCE_MS);
     const tookMs = performance.now() - started;
     const containers = await stack.containers();
     report.add(
@@ -143,7 +145,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     );
     expect(containers.map(({ service }) => service).sort()).toEqual([...EVERYTHING].sort());
     expect(containers.filter(({ restarts }) => restarts > 0)).toEqual([]);
-  }, 240_000);
+  }, 400_000);
 
   it('runs our images as a user, on a read-only root, on ports of this machine alone', async () => {
     const containers = await stack.containers();
@@ -205,29 +207,29 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
       const client = await crashUnderLoad(service, 'both');
       expect(client.broken.map(describeBroken)).toEqual([]);
     },
-    150_000,
+    400_000,
   );
 
   it('an engine is killed under load: whole answers are tried elsewhere, and none fails', async () => {
     const client = await crashUnderLoad('engine-2', 'whole answers');
     expect(client.broken.map(describeBroken)).toEqual([]);
-  }, 150_000);
+  }, 400_000);
 
   it('an engine is killed under load: streams that it had begun end in an error, and no others', async () => {
     const client = await crashUnderLoad('engine-3', 'streams');
     const workers = new Set(client.broken.map(({ answer }) => answer.headers.get('x-sluice-worker')));
     expect([...workers].filter((worker) => worker !== 'engine-3')).toEqual([]);
-  }, 150_000);
+  }, 400_000);
 
   it('an engine is restarted under load: its streams end in peace, and none fails', async () => {
     const client = new SteadyClient(stack.url('data'), 'streams');
     await sleep(1000);
     await stack.restart('engine-4');
-    await stack.untilContent('engine-4', 90_000);
+    await stack.untilContent('engine-4', PATIENCE_MS);
     await client.stop();
     report.add('engine-4 restarted', `${client.answers.length} streams, ${client.broken.length} failed`);
     expect(client.broken.map(describeBroken)).toEqual([]);
-  }, 150_000);
+  }, 400_000);
 
   it('the router is killed under load: it comes back and knows what it knew', async () => {
     const client = await crashUnderLoad('router', 'both');
@@ -239,7 +241,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
     await untilRouterFollows(stack, 10_000);
     await expectPrefixRouting('after everything was killed once');
     await expectAllTargetsUp();
-  }, 180_000);
+  }, 400_000);
 
   it('stops within its time, the streams that are open finished', async () => {
     const streams = Array.from({ length: 4 }, (_, i) =>
@@ -267,7 +269,7 @@ if (found.kind === 'missing') console.log(`skipped: ${found.reason}`);
       'Stop',
       `all containers stopped in ${seconds(tookMs)}, ours with exit code 0, ${streams.length} open streams finished`,
     );
-  }, 180_000);
+  }, 400_000);
 });
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
