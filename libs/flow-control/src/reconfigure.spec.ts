@@ -2,7 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { createFlowControl, FLOW_CONTROL_DEFAULTS } from './index.ts';
 
 const arrive = (flow: ReturnType<typeof createFlowControl<string>>, tenant: string) =>
-  flow.arrive(tenant, { tenant, priority: 0, bytes: 10, arrivedAtMs: 0, deadlineAtMs: null, ttftSloMs: null });
+  flow.arrive(tenant, {
+    tenant,
+    priority: 0,
+    bytes: 10,
+    arrivedAtMs: 0,
+    deadlineAtMs: null,
+    ttftSloMs: null,
+    isRetry: false,
+  });
 
 describe('flow control that is told of other options', () => {
   it('gives tenants it knows, and those that come, their new weights', () => {
