@@ -93,13 +93,28 @@ const testFiles = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', 'apps/console/public/**', '**/node_modules/**', '.nx/**', 'tools/checks/testdata/**', 'bench-results/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      'apps/console/public/**',
+      '**/node_modules/**',
+      '.nx/**',
+      'tools/checks/testdata/**',
+      'bench-results/**',
+    ],
+  },
   ...tseslint.configs.recommended,
   prettier,
   {
-    files: ['{apps,libs}/**/*.ts', 'tools/**/*.ts'],
+    files: ['{apps,libs}/**/*.{ts,tsx}', 'tools/**/*.ts'],
     plugins: { '@nx': nx },
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    // one program for all: a program per package takes 4 GB
+    languageOptions: {
+      parserOptions: {
+        project: ['tsconfig.json', 'apps/console/web/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@nx/enforce-module-boundaries': boundaries({ tests: false }),
       '@typescript-eslint/no-explicit-any': 'error',

@@ -8,7 +8,7 @@ const eslint = new ESLint({
   // The rules asked about need no type information, and the texts are in no TypeScript program.
   overrideConfig: [
     tseslint.configs.disableTypeChecked,
-    { languageOptions: { parserOptions: { projectService: false } } },
+    { languageOptions: { parserOptions: { project: null } } },
   ],
 });
 const answers = [];
