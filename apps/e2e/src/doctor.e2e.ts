@@ -122,6 +122,10 @@ describe('doctor, when all is well', () => {
       expect(page.out).toMatch(/^ok {4}admin http:.*\n(.*\n)*ok {4}engine a .*\n(.*\n)*\nNothing is wrong\.\n$/);
 
       await engine.kill();
+      await waitFor('the router knows that the engine is gone', 10_000, async () => {
+        const { workers } = await sluice.getAdmin<{ workers: { up: boolean }[] }>('router', '/workers');
+        return workers.every(({ up }) => !up);
+      });
       const { findings } = await doctor('--admin', admin);
       expect(codes(findings)).toContain('worker-down');
       expect(codes(findings)).toContain('engine-unreachable');
