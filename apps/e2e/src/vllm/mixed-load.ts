@@ -57,6 +57,15 @@ export async function sendOpenLoop(sluice: Sluice, arrivals: readonly Arrival[])
   return Promise.all(sent);
 }
 
+/** Sends every request, `senders` at a time. */
+export async function sendClosedLoop(sluice: Sluice, arrivals: readonly Arrival[], senders: number): Promise<void> {
+  let next = 0;
+  const sender = async (): Promise<void> => {
+    while (next < arrivals.length) await sendTimed(sluice, arrivals[next++]!.body);
+  };
+  await Promise.all(Array.from({ length: senders }, sender));
+}
+
 interface Decision {
   readonly worker: string;
   readonly candidates: readonly {
