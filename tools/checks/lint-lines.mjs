@@ -6,10 +6,7 @@ import tseslint from 'typescript-eslint';
 
 const eslint = new ESLint({
   // The rules asked about need no type information, and the texts are in no TypeScript program.
-  overrideConfig: [
-    tseslint.configs.disableTypeChecked,
-    { languageOptions: { parserOptions: { project: null } } },
-  ],
+  overrideConfig: [tseslint.configs.disableTypeChecked, { languageOptions: { parserOptions: { project: null } } }],
 });
 const answers = [];
 for (const [filePath, line] of JSON.parse(await text(process.stdin))) {
