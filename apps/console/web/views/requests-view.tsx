@@ -28,8 +28,11 @@ export function RequestsView() {
   useEffect(() =>
     useListKeys({
       move: (by) => {
+        // where the reader is now: a key may come before the page is drawn for the last one
+        const from = route.value.id;
+        const at = from === null ? -1 : list.findIndex(({ id }) => id === from);
         const next = list[Math.max(0, Math.min(list.length - 1, at + by))];
-        if (next !== undefined) goTo('requests', next.id, selected !== null);
+        if (next !== undefined) goTo('requests', next.id, from !== null);
       },
     }),
   );

@@ -16,12 +16,14 @@ export function TracesView() {
   const { id } = route.value;
   const traces = usePolled<Traces>('router/traces?limit=200', POLL_MS);
   const list = traces.kind === 'value' ? traces.value.traces : [];
-  const at = list.findIndex(({ traceId }) => traceId === id);
   useEffect(() =>
     useListKeys({
       move: (by) => {
+        // where the reader is now: a key may come before the page is drawn for the last one
+        const from = route.value.id;
+        const at = list.findIndex(({ traceId }) => traceId === from);
         const next = list[Math.max(0, Math.min(list.length - 1, at + by))];
-        if (next !== undefined) goTo('traces', next.traceId, id !== null);
+        if (next !== undefined) goTo('traces', next.traceId, from !== null);
       },
     }),
   );

@@ -3,7 +3,7 @@ import { count, percent, short } from '../format.ts';
 import { useListKeys } from '../keyboard.ts';
 import { fillTone, Meter } from '../parts/small.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
-import { goTo } from '../state/route.ts';
+import { goTo, route } from '../state/route.ts';
 import { live } from '../state/store.ts';
 import { cachedTokensOf, conditionOf, loadOf } from '../state/workers.ts';
 import type { SortKey } from '../state/workers.ts';
@@ -38,8 +38,11 @@ export function WorkerTable({ rows, selected, sort, onSort }: WorkerTableProps) 
   useEffect(() =>
     useListKeys({
       move: (by) => {
+        // where the reader is now: a key may come before the page is drawn for the last one
+        const from = route.value.id;
+        const at = from === null ? -1 : rows.indexOf(workers.row(from));
         const row = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
-        if (row !== undefined) goTo('fleet', workers.list[row]!.worker, selected !== null);
+        if (row !== undefined) goTo('fleet', workers.list[row]!.worker, from !== null);
       },
     }),
   );
