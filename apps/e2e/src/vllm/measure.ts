@@ -1,10 +1,35 @@
 import { loadPromptKit } from '@sluice/prompt';
-import { type Answer, post, type Sluice, sseEvents, waitFor } from '@sluice/testkit';
+import { type Answer, post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
+import { env } from '../setup.ts';
 import { referenceBlocks } from '../reference-blocks.ts';
 import type { ChatBody } from './chats.ts';
 import { type Kit, MODEL, type VllmEngine } from './kit.ts';
 
 export const POOL = 'tiny';
+
+/** Every service as a process of its own in front of the engines, with the default policy. */
+export const startInFrontOf = (kit: Kit, engines: readonly VllmEngine[]): Promise<Sluice> =>
+  Sluice.start({
+    pools: [{ id: POOL, models: [MODEL], tokenizer: kit.tokenizer, engines: engines.map((engine) => engine.entry) }],
+    services: true,
+    policy: 'expected-latency',
+    env: { ...env, ROUTER_DECISIONS: '2000' },
+  });
+
+export async function setPolicy(sluice: Sluice, policy: string): Promise<void> {
+  const response = await fetch(`${sluice.admin('router')}/policy`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ policy }),
+  });
+  if (response.status !== 200) throw new Error(`PUT /policy answered ${response.status}`);
+}
+
+/** Resolves when index and router have heard of it. */
+export async function emptyCaches(sluice: Sluice, engines: readonly VllmEngine[], kit: Kit): Promise<void> {
+  await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
+  await checkIndex(sluice, engines, kit);
+}
 
 /** One chat through the router: what the engine did, and what the router had said that it would. */
 export interface Sample {

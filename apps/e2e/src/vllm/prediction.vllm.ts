@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Sluice } from '@sluice/testkit';
+import type { Sluice } from '@sluice/testkit';
 import { Report } from '../report.ts';
 import { env, missingPrograms } from '../setup.ts';
-import { type Kit, missingKit, MODEL, openKit, VllmEngine } from './kit.ts';
-import { checkIndex, POOL } from './measure.ts';
+import { type Kit, missingKit, openKit, VllmEngine } from './kit.ts';
+import { emptyCaches, setPolicy, startInFrontOf } from './measure.ts';
 import { mixedLoad, sendClosedLoop, sendOpenLoop, sendTimed, type Timing } from './mixed-load.ts';
 
 const CACHE_TOKENS = 16_384;
@@ -34,28 +34,10 @@ if (missing !== null) console.log(`skipped: ${missing}`);
   let engines: VllmEngine[] = [];
   let sluice: Sluice;
 
-  const emptyCaches = async (): Promise<void> => {
-    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
-    await checkIndex(sluice, engines, kit);
-  };
-  const setPolicy = async (policy: string): Promise<void> => {
-    const response = await fetch(`${sluice.admin('router')}/policy`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ policy }),
-    });
-    expect(response.status).toBe(200);
-  };
-
   beforeAll(async () => {
     kit = await openKit(env);
     engines = await VllmEngine.startAll(kit, ['vllm-1', 'vllm-2'], CACHE_TOKENS);
-    sluice = await Sluice.start({
-      pools: [{ id: POOL, models: [MODEL], tokenizer: kit.tokenizer, engines: engines.map((engine) => engine.entry) }],
-      services: true,
-      policy: 'expected-latency',
-      env: { ...env, ROUTER_DECISIONS: '2000' },
-    });
+    sluice = await startInFrontOf(kit, engines);
   }, 2_400_000);
 
   afterAll(async () => {
@@ -72,14 +54,14 @@ if (missing !== null) console.log(`skipped: ${missing}`);
     const measured = later.map(({ atMs, body }) => ({ atMs: atMs - later[0]!.atMs, body }));
 
     await sendOpenLoop(sluice, arrivals.slice(0, LEARNED));
-    await emptyCaches();
+    await emptyCaches(sluice, engines, kit);
     const first = await sendOpenLoop(sluice, measured);
-    await emptyCaches();
+    await emptyCaches(sluice, engines, kit);
     const second = await sendOpenLoop(sluice, measured);
-    await setPolicy('round-robin');
-    await emptyCaches();
+    await setPolicy(sluice, 'round-robin');
+    await emptyCaches(sluice, engines, kit);
     const roundRobin = await sendOpenLoop(sluice, measured);
-    await setPolicy('expected-latency');
+    await setPolicy(sluice, 'expected-latency');
     const identical: Timing[] = [];
     for (let i = 0; i < IDENTICAL; i++) identical.push(await sendTimed(sluice, measured[0]!.body));
 

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { post, Sluice, sseEvents, waitFor } from '@sluice/testkit';
+import { post, type Sluice, sseEvents, waitFor } from '@sluice/testkit';
 import { Report } from '../report.ts';
 import { env, missingPrograms } from '../setup.ts';
 import { EventClock } from './event-clock.ts';
 import { type Kit, missingKit, MODEL, openKit, VllmEngine } from './kit.ts';
 import {
   checkIndex,
+  emptyCaches,
   type IndexCheck,
   mispredicted,
-  POOL,
   renderingDifferences,
   type Sample,
   sendAll,
+  setPolicy,
+  startInFrontOf,
   sum,
 } from './measure.ts';
 import { sharedPrefixChats } from './workload.ts';
@@ -48,30 +50,13 @@ if (missing !== null) console.log(`skipped: ${missing}`);
   let sluice: Sluice;
   let aware: { readonly sequential: Sample[]; readonly concurrent: Sample[] };
 
-  const setPolicy = async (policy: string): Promise<void> => {
-    const response = await fetch(`${sluice.admin('router')}/policy`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ policy }),
-    });
-    expect(response.status).toBe(200);
-  };
-  const resetCaches = async (): Promise<void> => {
-    await Promise.all(engines.map((engine) => engine.resetPrefixCache()));
-    await checkIndex(sluice, engines, kit);
-  };
   const indexLine = (checks: readonly IndexCheck[]): string =>
     checks.map(({ worker, blocks, tookMs }) => `${worker} ${blocks} blocks (after ${tookMs.toFixed(0)} ms)`).join(', ');
 
   beforeAll(async () => {
     kit = await openKit(env);
     engines = await VllmEngine.startAll(kit, ['vllm-1', 'vllm-2'], CACHE_TOKENS);
-    sluice = await Sluice.start({
-      pools: [{ id: POOL, models: [MODEL], tokenizer: kit.tokenizer, engines: engines.map((engine) => engine.entry) }],
-      services: true,
-      policy: 'expected-latency',
-      env: { ...env, ROUTER_DECISIONS: '2000' },
-    });
+    sluice = await startInFrontOf(kit, engines);
   }, 2_400_000);
 
   afterAll(async () => {
@@ -87,7 +72,7 @@ if (missing !== null) console.log(`skipped: ${missing}`);
   }, 300_000);
 
   it('serves and predicts them one at a time, and eight at a time', async () => {
-    await resetCaches();
+    await emptyCaches(sluice, engines, kit);
     const clock = new EventClock(engines);
     const sequential = await sendAll(sluice, chats, 1, THINK_MS);
     await clock.close();
@@ -130,11 +115,11 @@ if (missing !== null) console.log(`skipped: ${missing}`);
   }, 900_000);
 
   it('reuses at least 1.5 times what round-robin does', async () => {
-    await setPolicy('round-robin');
-    await resetCaches();
+    await setPolicy(sluice, 'round-robin');
+    await emptyCaches(sluice, engines, kit);
     const sequential = await sendAll(sluice, chats, 1, THINK_MS);
     const concurrent = await sendAll(sluice, chats, CONCURRENCY);
-    await setPolicy('expected-latency');
+    await setPolicy(sluice, 'expected-latency');
     const cached = (samples: readonly Sample[]): number => sum(samples, (one) => one.cachedTokens);
     const line = (phase: string, ours: readonly Sample[], baseline: readonly Sample[]): string => {
       const ratio = (cached(ours) / cached(baseline)).toFixed(2);
