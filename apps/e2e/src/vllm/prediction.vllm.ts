@@ -26,7 +26,8 @@ if (missing !== null) console.log(`skipped: ${missing}`);
       'What `npm run e2e:vllm -- prediction` measured last: two unmodified vLLM engines (CPU, tiny model) behind every',
       'service as a process of its own, all on the same processors, so that engines disturb each other. Open loop, Poisson,',
       'a mix of conversations that share system prompts, short questions and documents. The first half teaches the model,',
-      'the second half is measured, then sent again in the same way, and again with round-robin; caches are emptied before each.',
+      'the second half is measured: sent four times at the same moments, by turns with expected-latency and round-robin;',
+      'caches are emptied before each.',
     ],
     command: 'npm run e2e:vllm -- prediction',
   });
@@ -54,18 +55,22 @@ if (missing !== null) console.log(`skipped: ${missing}`);
     const measured = later.map(({ atMs, body }) => ({ atMs: atMs - later[0]!.atMs, body }));
 
     await sendOpenLoop(sluice, arrivals.slice(0, LEARNED));
-    await emptyCaches(sluice, engines, kit);
-    const first = await sendOpenLoop(sluice, measured);
-    await emptyCaches(sluice, engines, kit);
-    const second = await sendOpenLoop(sluice, measured);
-    await setPolicy(sluice, 'round-robin');
-    await emptyCaches(sluice, engines, kit);
-    const roundRobin = await sendOpenLoop(sluice, measured);
+    const run = async (policy: string): Promise<Timing[]> => {
+      await setPolicy(sluice, policy);
+      await emptyCaches(sluice, engines, kit);
+      return sendOpenLoop(sluice, measured);
+    };
+    // In turn, so that a machine that grows slower is to the disadvantage of both.
+    const first = await run('expected-latency');
+    const firstRoundRobin = await run('round-robin');
+    const second = await run('expected-latency');
+    const secondRoundRobin = await run('round-robin');
     await setPolicy(sluice, 'expected-latency');
     const identical: Timing[] = [];
     for (let i = 0; i < IDENTICAL; i++) identical.push(await sendTimed(sluice, measured[0]!.body));
 
     const ours = [...first, ...second];
+    const roundRobin = [...firstRoundRobin, ...secondRoundRobin];
     report.add(
       'Error of predictions, of actual',
       `TTFT: median ${percent(median(ours.map(ttftError)))}, nine in ten within ${percent(quantile(ours.map(ttftError), 0.9))}`,
@@ -84,18 +89,21 @@ if (missing !== null) console.log(`skipped: ${missing}`);
     );
     const row = (name: string, of: readonly Timing[]): string =>
       `${name}: TTFT mean ${mean(of.map(ttft)).toFixed(0)} ms, p90 ${quantile(of.map(ttft), 0.9).toFixed(0)}, p99 ${quantile(of.map(ttft), 0.99).toFixed(0)}; ` +
-      `regret mean ${mean(of.map(regret)).toFixed(0)} ms, p90 ${quantile(of.map(regret), 0.9).toFixed(0)}, p99 ${quantile(of.map(regret), 0.99).toFixed(0)}`;
+      `regret mean ${mean(of.map(regret)).toFixed(0)} ms, worst twentieth ${worstTwentieth(of.map(regret)).toFixed(0)}, p99 ${quantile(of.map(regret), 0.99).toFixed(0)}`;
     report.add(
       `Choices at ${ratePerS.toFixed(1)} requests a second; regret is the actual TTFT less the lowest predicted of any engine`,
       row('expected-latency', first),
+      row('round-robin', firstRoundRobin),
       row('expected-latency again', second),
-      row('round-robin', roundRobin),
-      `regret of the worst hundredth against round-robin's: ${(quantile(ours.map(regret), 0.99) - quantile(roundRobin.map(regret), 0.99)).toFixed(0)} ms`,
+      row('round-robin again', secondRoundRobin),
+      row('expected-latency, both', ours),
+      row('round-robin, both', roundRobin),
     );
     await report.write(`vLLM ${await engines[0]!.version()}`);
     expect(ours.filter((one) => !(one.ttftMs > 0))).toEqual([]);
     expect(mean(ours.map(ttft))).toBeLessThan(mean(roundRobin.map(ttft)));
-    expect(quantile(ours.map(regret), 0.99)).toBeLessThanOrEqual(quantile(roundRobin.map(regret), 0.99));
+    expect(mean(ours.map(regret))).toBeLessThanOrEqual(mean(roundRobin.map(regret)));
+    expect(worstTwentieth(ours.map(regret))).toBeLessThanOrEqual(worstTwentieth(roundRobin.map(regret)));
   }, 1_800_000);
 });
 
@@ -107,6 +115,12 @@ const tpotError = (one: Timing): number => Math.abs(one.predictedTpotMs - one.tp
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const quantile = (values: readonly number[], q: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))]!;
+/**
+ * Mean of the largest twentieth (the conditional value at risk). Unlike a high quantile it does not hang on one request:
+ * of some hundred, the worst hundredth is one or two, and what identical requests take differs by more than a policy can do.
+ */
+const worstTwentieth = (values: readonly number[]): number =>
+  mean(values.toSorted((a, b) => b - a).slice(0, Math.ceil(values.length / 20)));
 const median = (values: readonly number[]): number => quantile(values, 0.5);
 /** Distances from the median, as shares of it. */
 const spread = (values: readonly number[]): number[] =>
