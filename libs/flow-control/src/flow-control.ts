@@ -143,6 +143,11 @@ export class FlowControl<T> {
     if (ticket.reservedWorkers > 0) this.reserved.hide(columns, ticket.reservedWorkers);
   }
 
+  /** Rows of the workers that are kept for others, between {@link takeOutOvertaken} and {@link putBackOvertaken}. */
+  get keptRows(): readonly number[] {
+    return this.reserved.rows;
+  }
+
   putBackOvertaken(): void {
     this.view.putBack();
     this.reserved.putBack();

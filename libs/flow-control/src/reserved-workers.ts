@@ -25,8 +25,13 @@ export class ReservedWorkers {
   /** Rows by the names of their workers, and the names by row that this was made of. */
   private order: number[] = [];
   private names: string[] = [];
+  /** Rows that are hidden now. */
   private readonly hidden: number[] = [];
   private columns: FleetColumns | null = null;
+
+  get rows(): readonly number[] {
+    return this.hidden;
+  }
 
   /** Hides `count` workers, at most all but one of those that are up. */
   hide(columns: FleetColumns, count: number): void {

@@ -29,7 +29,7 @@ export function shownCandidates(decision: DecisionRecord, all: boolean): Decisio
  * @param tried workers of the earlier attempts of the request
  */
 export function marksOf(decision: DecisionRecord, candidate: DecisionCandidate, tried: ReadonlySet<string>): string[] {
-  const { cost, worker, up } = candidate;
+  const { cost, worker, up, keptForOthers } = candidate;
   const costs = decision.candidates.flatMap((each) => (each.cost === null ? [] : [each.cost]));
   const isTied = (each: number): boolean => decision.tieCost !== null && each <= decision.tieCost;
   const marks: string[] = [];
@@ -37,8 +37,9 @@ export function marksOf(decision: DecisionRecord, candidate: DecisionCandidate, 
   if (cost !== null && cost === Math.min(...costs)) marks.push('cheapest');
   if (cost !== null && isTied(cost) && costs.filter(isTied).length > 1) marks.push('tie');
   if (!up) marks.push('not up');
+  if (keptForOthers) marks.push('kept for others');
   if (tried.has(worker)) marks.push('tried');
-  else if (up && cost === null) marks.push('left out');
+  else if (up && !keptForOthers && cost === null) marks.push('left out');
   return marks;
 }
 

@@ -93,6 +93,7 @@ describe('explainPage', () => {
           candidate('w4', null, { up: false }),
           candidate('w5', null),
           candidate('w6', null),
+          candidate('w7', null, { keptForOthers: true }),
         ],
       }),
       {
@@ -108,6 +109,8 @@ describe('explainPage', () => {
     expect(costLine(text, 'w4')).toMatch(/ not up$/);
     expect(costLine(text, 'w5')).toMatch(/ tried$/);
     expect(costLine(text, 'w6')).toMatch(/ left out$/);
+    expect(costLine(text, 'w7')).toMatch(/ kept for others$/);
+    expect(linesOf(text, /^kept /)).toEqual(['kept     1 of 7 workers for others: acme floods']);
   });
 
   it('draws each term in proportion, and cuts what would flatten the rest', () => {

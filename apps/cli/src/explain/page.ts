@@ -42,6 +42,7 @@ function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptio
   const { level, basis, policy, promptTokens } = decision;
   const chosen = candidateOf(decision);
   const cached = chosen.cachedTokens ?? 0;
+  const kept = decision.candidates.filter(({ keptForOthers }) => keptForOthers).length;
   const at = new Date(decision.atMs).toISOString();
   const prompt = `${count(promptTokens)} tokens: ${count(cached)} cached on ${decision.worker}, ${count(Math.max(0, promptTokens - cached))} to compute; about ${count(decision.expectedOutputTokens)} out expected`;
   const asked = [
@@ -56,6 +57,9 @@ function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptio
     `asked    ${asked.join(', ')}`,
     `prompt   ${prompt}${decision.exactPrompt ? '' : '. It is not rendered exactly: cached tokens are estimates'}`,
     `policy   ${basis === policy ? policy : `${policy}, which had no usable prediction and decided as ${basis}`}`,
+    ...(kept === 0
+      ? []
+      : [`kept     ${kept} of ${decision.candidates.length} workers for others: ${level.tenant} floods`]),
   ];
   return [
     styles.bold(`decision ${decision.id}`),

@@ -8,6 +8,7 @@ export const candidate = (
 ): DecisionCandidate => ({
   worker,
   up: true,
+  keptForOthers: false,
   cost,
   terms: { ttft: cost === null ? 40 : cost * 0.75, duplicate: cost === null ? 0 : cost * 0.25, stall: 0 },
   cachedTokens: 1984,

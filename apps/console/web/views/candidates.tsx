@@ -89,7 +89,7 @@ function Bar({ bar, decision, terms }: { bar: CostBar; decision: DecisionRecord;
       </span>
       <span class="marks">
         {marks.map((mark) => (
-          <span class={`mark-${mark.replace(' ', '-')}`} key={mark}>
+          <span class={`mark-${mark.replaceAll(' ', '-')}`} key={mark}>
             {mark}
           </span>
         ))}

@@ -79,6 +79,7 @@ export function WhyView({ id }: { id: string }) {
 
 function Why({ decision, chain, traceId }: Found) {
   const { id, atMs, model, pool, policy, basis, level, promptTokens, expectedOutputTokens, exactPrompt } = decision;
+  const kept = decision.candidates.filter(({ keptForOthers }) => keptForOthers).length;
   return (
     <section class="panel why" aria-label={`Decision ${id}`}>
       <header class="why-head">
@@ -104,6 +105,11 @@ function Why({ decision, chain, traceId }: Found) {
           {level.tenant === '' ? 'none named' : level.tenant}
           {level.priority !== 0 && `, priority ${level.priority}`}
         </Fact>
+        {kept > 0 && (
+          <Fact name="Kept for others">
+            {count(kept)} of {count(decision.candidates.length)} workers, as the tenant floods
+          </Fact>
+        )}
         {level.ttftSloMs !== null && <Fact name="TTFT wanted">{duration(level.ttftSloMs)}</Fact>}
         {level.tpotSloMs !== null && <Fact name="TPOT wanted">{duration(level.tpotSloMs)}</Fact>}
         {level.deadlineMs !== null && <Fact name="Deadline">{duration(level.deadlineMs)}</Fact>}

@@ -5,7 +5,7 @@ const LONGEST = 4;
 /** From here a cost means never: it does not fit. As in `sluice explain`. */
 export const NEVER = 1e9;
 
-export type Mark = 'chosen' | 'cheapest' | 'tie' | 'not up' | 'tried' | 'left out';
+export type Mark = 'chosen' | 'cheapest' | 'tie' | 'not up' | 'kept for others' | 'tried' | 'left out';
 
 export interface Segment {
   readonly term: string;
@@ -50,14 +50,15 @@ export function costBars(decision: DecisionRecord, tried: ReadonlySet<string>): 
     cost !== null && decision.tieCost !== null && cost <= decision.tieCost;
   const ties = decision.candidates.filter(({ cost }) => isTied(cost)).length;
   const bars = byCost(decision).map((candidate): CostBar => {
-    const { cost, worker, up } = candidate;
+    const { cost, worker, up, keptForOthers } = candidate;
     const marks: Mark[] = [];
     if (worker === decision.worker) marks.push('chosen');
     if (cost !== null && cost === least) marks.push('cheapest');
     if (ties > 1 && isTied(cost)) marks.push('tie');
     if (!up) marks.push('not up');
+    if (keptForOthers) marks.push('kept for others');
     if (tried.has(worker)) marks.push('tried');
-    else if (up && cost === null) marks.push('left out');
+    else if (up && !keptForOthers && cost === null) marks.push('left out');
     return { candidate, marks, ...segmentsOf(candidate, names, scale) };
   });
   return { scale, bars };

@@ -16,7 +16,7 @@ export function verdictOf(decision: DecisionRecord): string {
   const considered = byCost(decision).filter(({ cost }) => cost !== null);
   const others = considered.filter((each) => each !== chosen);
   if (chosen === null || chosen.cost === null) return `${decision.policy} chose ${decision.worker}.`;
-  if (others.length === 0) return `${decision.worker} was the only worker to choose from.`;
+  if (others.length === 0) return `${decision.worker} was the only worker to choose from${keptText(decision)}.`;
   const rival = others[0]!;
   const tied = considered.filter(({ cost }) => decision.tieCost !== null && cost! <= decision.tieCost);
   if (tied.length > 1 && tied.includes(chosen)) {
@@ -27,6 +27,12 @@ export function verdictOf(decision: DecisionRecord): string {
     return `${count(tied.length)} workers would have cost practically the same; ${drawn}.`;
   }
   return `${decision.worker} ${aheadBy(rival.cost! - chosen.cost, decision)} than ${rival.worker}, the next best. ${mostly(decision, chosen, rival)}`;
+}
+
+/** Workers that were up, but not for this request. */
+function keptText({ candidates, level }: DecisionRecord): string {
+  const kept = candidates.filter(({ keptForOthers }) => keptForOthers).length;
+  return kept === 0 ? '' : `: ${count(kept)} kept for others while ${level.tenant} floods`;
 }
 
 function aheadBy(gap: number, { unit }: DecisionRecord): string {

@@ -11,6 +11,7 @@ const candidate = (
 ): DecisionCandidate => ({
   worker,
   up: true,
+  keptForOthers: false,
   cost: terms === null ? null : Object.values(terms).reduce((sum, value) => sum + value, 0),
   terms: terms ?? {},
   cachedTokens: 0,
@@ -87,12 +88,14 @@ describe('costBars', () => {
       candidate('a', { ttft: 1 }),
       candidate('b', null, { up: false }),
       candidate('c', null),
+      candidate('k', null, { keptForOthers: true }),
       candidate('t', null),
     ]);
     expect(costBars(out, new Set(['t'])).bars.map(({ marks, segments }) => [marks, segments.length])).toEqual([
       [['chosen', 'cheapest'], 1],
       [['not up'], 0],
       [['left out'], 0],
+      [['kept for others'], 0],
       [['tried'], 0],
     ]);
   });
@@ -120,6 +123,8 @@ describe('verdictOf', () => {
 
   it('says when there was nothing to choose, or no difference', () => {
     expect(verdictOf(decision([candidate('a', { ttft: 1 })]))).toBe('a was the only worker to choose from.');
+    const flooding = decision([candidate('a', { ttft: 1 }), candidate('b', null, { keptForOthers: true })]);
+    expect(verdictOf(flooding)).toBe('a was the only worker to choose from: 1 kept for others while default floods.');
     expect(verdictOf(decision([candidate('a', null)]))).toBe('expected-latency chose a.');
     const tied = decision([candidate('a', { ttft: 10 }), candidate('b', { ttft: 10 })], { tieCost: 11 });
     expect(verdictOf(tied)).toMatch(/^2 workers would have cost practically the same; of two drawn at random a had/);

@@ -39,7 +39,7 @@ describe('DecisionLog', () => {
   it('shows what was decided and why, with the numbers of that moment', () => {
     const log = new DecisionLog(4, 'ab');
     const { table, ids, terms } = filled(2);
-    const id = log.add(subject, query, table.columns, ids, terms, 0, 1234);
+    const id = log.add(subject, query, table.columns, ids, terms, 0, 1234, []);
     table.columns.cachedTokens.fill(999);
     terms.cost.fill(999);
     expect(log.get(id)).toMatchObject({
@@ -84,11 +84,22 @@ describe('DecisionLog', () => {
     expect(log.get(id)!.outcome).toEqual(result);
   });
 
+  it('tells workers that were kept for others from those that are not up', () => {
+    const log = new DecisionLog(1, 'k');
+    const { table, ids, terms } = filled(3);
+    const id = log.add(subject, query, table.columns, ids, terms, 0, 0, [2]);
+    expect(log.get(id)!.candidates.map(({ up, keptForOthers }) => [up, keptForOthers])).toEqual([
+      [true, false],
+      [false, false],
+      [true, true],
+    ]);
+  });
+
   it('keeps the last ones, newest first, and grows its slots with the pool', () => {
     const log = new DecisionLog(3, 'x');
     const ids = Array.from({ length: 5 }, (_, i) => {
       const { table, ids: names, terms } = filled(i + 1);
-      return log.add(subject, query, table.columns, names, terms, 0, i);
+      return log.add(subject, query, table.columns, names, terms, 0, i, []);
     });
     expect(log.last(10).map(({ id }) => id)).toEqual(ids.slice(2).reverse());
     expect(log.last(2)).toHaveLength(2);
@@ -117,7 +128,7 @@ describe('DecisionLog', () => {
     const log = new DecisionLog(3, 'c');
     const { table, ids, terms } = filled(2);
     const add = (rest: Partial<DecisionSubject>) =>
-      log.add({ ...subject, ...rest }, query, table.columns, ids, terms, 0, 0);
+      log.add({ ...subject, ...rest }, query, table.columns, ids, terms, 0, 0, []);
     const first = add({});
     const moved = add({ movedFrom: first });
     const retry = add({ retryOf: moved });
@@ -134,11 +145,11 @@ describe('DecisionLog', () => {
     const { table, ids, terms } = filled(3);
     terms.layout('expected-latency', 'ms', [], 3);
     terms.cost.set([100, 200, Infinity]);
-    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBe(100);
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0, []))!.tieCost).toBe(100);
     terms.tieCost = 101;
-    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBe(101);
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0, []))!.tieCost).toBe(101);
     terms.cost.fill(Infinity);
     terms.tieCost = -Infinity;
-    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0))!.tieCost).toBeNull();
+    expect(log.get(log.add(subject, query, table.columns, ids, terms, 0, 0, []))!.tieCost).toBeNull();
   });
 });

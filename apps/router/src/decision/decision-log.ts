@@ -42,6 +42,8 @@ const COLUMNS = [
   'signalAgeMs',
 ] as const satisfies readonly (keyof Candidates)[];
 const CACHED_TOKENS = COLUMNS.indexOf('cachedTokens');
+/** In the column of who is up, which comes first: up, but kept for others. */
+const KEPT = 2;
 const PREDICTED_TTFT = COLUMNS.indexOf('predictedTtftMs');
 type Signals = Record<(typeof COLUMNS)[number], number | null>;
 
@@ -77,6 +79,7 @@ export class DecisionLog {
 
   /**
    * Records a decision and returns its id. `ids` must stay as it is (the pool makes a new list when workers come or go).
+   * @param kept rows of workers that are up, but not to be chosen: flow control keeps them for others
    */
   add(
     subject: DecisionSubject,
@@ -86,6 +89,7 @@ export class DecisionLog {
     terms: DecisionTerms,
     row: number,
     atMs: number,
+    kept: readonly number[],
   ): string {
     const sequence = this.#next++;
     const entry = this.#entries[sequence % this.#entries.length]!;
@@ -95,6 +99,7 @@ export class DecisionLog {
     let at = 0;
     for (const name of COLUMNS) at = copy(candidates[name], size, entry.numbers, at);
     at = copy(terms.cost, size, entry.numbers, at);
+    for (const hidden of kept) entry.numbers[hidden] = KEPT;
     for (let k = 0; k < terms.names.length; k++) at = copy(terms.values[k]!, size, entry.numbers, at);
     entry.sequence = sequence;
     entry.subject = subject;
@@ -195,7 +200,8 @@ export class DecisionLog {
     const candidates = entry.ids.slice(0, size).map((worker, row): DecisionCandidate => {
       const signals = Object.fromEntries(COLUMNS.map((name, column) => [name, cell(column, row)])) as Signals;
       const terms = Object.fromEntries(names.map((name, k) => [name, cell(COLUMNS.length + 1 + k, row)]));
-      return { worker, ...signals, up: numbers[row] === 1, cost: cell(COLUMNS.length, row), terms };
+      const [up, keptForOthers] = [numbers[row]! > 0, numbers[row] === KEPT];
+      return { worker, ...signals, up, keptForOthers, cost: cell(COLUMNS.length, row), terms };
     });
     const leastCost = numbers.subarray(COLUMNS.length * size, (COLUMNS.length + 1) * size).reduce(least, Infinity);
     return {

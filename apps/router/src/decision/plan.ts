@@ -155,7 +155,8 @@ function record(router: Router, turn: Turn, row: number, nowMs: number): string 
     level,
     shadows: isFirst ? router.shadows.consider(pool, query, row) : [],
   };
-  return router.decisions.add(subject, query, pool.table.columns, pool.ids, pool.terms, row, nowMs);
+  const { keptRows } = pool.flow;
+  return router.decisions.add(subject, query, pool.table.columns, pool.ids, pool.terms, row, nowMs, keptRows);
 }
 
 /** Chooses with the tried workers out of the way, unless that leaves none. */

@@ -109,6 +109,26 @@ describe('a request whose worker has no room', () => {
     expect(served).toBe(6 * (100 + 2 * 2));
   });
 
+  it('says which workers were kept for others when its tenant floods', async () => {
+    await start(2, { floodMs: 20 });
+    const [other] = await askInTurn([['other', {}]]);
+    await answer('other');
+    await other;
+    const flood = ['0', '1', '2'].map((user) => [user, { 'x-sluice-tenant': 'flood' }] as const);
+    const answers = await askInTurn(flood);
+    await tick(550); // less says nothing of what others need
+    answers.push(...(await askInTurn([['3', { 'x-sluice-tenant': 'flood' }]])));
+    for (const user of ['0', '1', '2', '3']) await answer(user);
+    const { headers } = await answers[3]!;
+    await Promise.all(answers);
+    const { candidates, worker: chosen } = router.service.decision(String(headers['x-sluice-decision-id']))!;
+    expect(chosen).toBe('b');
+    expect(candidates.map((each) => [each.worker, each.up, each.keptForOthers, each.cost === null])).toEqual([
+      ['a', true, true, true],
+      ['b', true, false, false],
+    ]);
+  });
+
   it('shows its wait in the record of the decision and in TTFT', async () => {
     await start(1);
     const levels = { 'x-llm-d-slo-ttft-ms': '5000', 'x-sluice-tenant': 'acme' };

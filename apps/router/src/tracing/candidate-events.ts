@@ -27,6 +27,7 @@ export function addCandidates(span: Span, decision: DecisionRecord | null, atMs:
       'sluice.worker': candidate.worker,
       'sluice.chosen': candidate.worker === worker || undefined,
       'sluice.up': candidate.up ? undefined : false,
+      'sluice.kept_for_others': candidate.keptForOthers || undefined,
       'sluice.cost': candidate.cost ?? undefined,
       'sluice.cached_tokens': candidate.cachedTokens ?? undefined,
       'sluice.predicted.ttft_ms': candidate.predictedTtftMs ?? undefined,

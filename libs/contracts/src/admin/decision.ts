@@ -7,6 +7,7 @@ const known = () => z.number().nullable();
 export const decisionCandidateSchema = z.object({
   worker: z.string(),
   up: z.boolean(),
+  keptForOthers: z.boolean().describe('Up, but not to be chosen: flow control kept it from a tenant that floods'),
   cost: known().describe("What is compared, in the decision's unit; null when it was not considered"),
   terms: z.record(z.string(), known()).describe('What the cost is made of'),
   cachedTokens: known().describe('Of the prompt, what its cache holds'),
