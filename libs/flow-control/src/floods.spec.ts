@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FleetColumns } from '@sluice/model';
-import { createFlowControl } from './flow-control.ts';
 import type { FlowControlOptions } from './options.ts';
-import { job, SlotPool } from './testing/pool.ts';
+import { job, SlotPool, slotFlowControl } from './testing/pool.ts';
 import type { Job } from './testing/pool.ts';
 import type { FlowRequest } from './ticket.ts';
 
@@ -14,7 +13,7 @@ class Flooded {
   private jobs = 0;
 
   constructor(options: Partial<FlowControlOptions> = {}) {
-    this.pool = new SlotPool(createFlowControl<Job>(options), new Array<number>(WORKERS).fill(2));
+    this.pool = new SlotPool(slotFlowControl(options), new Array<number>(WORKERS).fill(2));
     for (let i = 0; i < 40; i++) this.send('flood', 0);
   }
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
-import { createFlowControl } from './flow-control.ts';
 import { FLOW_CONTROL_DEFAULTS } from './options.ts';
 import type { FlowControlOptions } from './options.ts';
-import { job, SlotPool } from './testing/pool.ts';
+import { job, SlotPool, slotFlowControl } from './testing/pool.ts';
 import type { Job } from './testing/pool.ts';
 import { ReferenceTurns } from './testing/reference.ts';
 import type { HeldRequest } from './testing/reference.ts';
@@ -11,6 +10,7 @@ import type { HeldRequest } from './testing/reference.ts';
 const TENANTS = ['a', 'b', 'c', 'd'];
 const RULES: FlowControlOptions = {
   ...FLOW_CONTROL_DEFAULTS,
+  overcommitShare: 0,
   maxRequests: 10_000,
   weights: { b: 2, c: 0.5 },
   starvationMs: 300,
@@ -24,7 +24,7 @@ describe('turns', () => {
   it.each(seeds)('are those of the rules as written down, seed %i', (seed) => {
     const rng = seededRng(seed);
     const slots = [1, 2, 3];
-    const pool = new SlotPool(createFlowControl<Job>(RULES), slots);
+    const pool = new SlotPool(slotFlowControl(RULES), slots);
     const rules = new ReferenceTurns(RULES);
     const expected: number[] = [];
     const known = new Map<number, HeldRequest>();
@@ -72,7 +72,7 @@ describe('every request', () => {
   it.each(seeds)('ends in exactly one way, whatever happens, within the bounds, seed %i', (seed) => {
     const rng = seededRng(seed);
     const limits = { maxRequests: 12, maxBytes: 1500 };
-    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, ...limits }), [2, 1, 3]);
+    const pool = new SlotPool(slotFlowControl({ ...RULES, ...limits }), [2, 1, 3]);
     pool.place = (it) => (rng() < 0.3 ? pick(rng, 3) : it.worker);
     const jobs: Job[] = [];
     let nowMs = 0;
@@ -138,7 +138,7 @@ describe('fairness', () => {
       const rng = seededRng(seed);
       const weights = { a: 1, b: 1 + pick(rng, 3) };
       const slots = 3;
-      const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights, creditTokens: 1e9 }), [slots]);
+      const pool = new SlotPool(slotFlowControl({ ...RULES, weights, creditTokens: 1e9 }), [slots]);
       const served = { a: 0, b: 0 };
       const tenantOf = new Map<number, 'a' | 'b'>();
       const most = { input: 4000, output: 1000 };
@@ -168,7 +168,7 @@ describe('fairness', () => {
   );
 
   it('gives nobody credit for having been idle', () => {
-    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights: {} }), [1]);
+    const pool = new SlotPool(slotFlowControl({ ...RULES, weights: {} }), [1]);
     for (let id = 0; id < 40; id++) pool.offer(job(id), pool.request('busy'), 0);
     for (let i = 0; i < 20; i++) pool.finish(pool.sent.at(-1)!, 0);
     for (let id = 100; id < 140; id++) pool.offer(job(id), pool.request('idle'), 0);
@@ -179,7 +179,7 @@ describe('fairness', () => {
   });
 
   it('charges what requests did cost in place of what was counted', () => {
-    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights: {} }), [1]);
+    const pool = new SlotPool(slotFlowControl({ ...RULES, weights: {} }), [1]);
     for (let id = 0; id < 60; id++) pool.offer(job(id), pool.request(id % 2 === 0 ? 'long' : 'short'), 0);
     for (let i = 0; i < 20; i++) {
       const ended = pool.sent.at(-1)!;
@@ -197,7 +197,7 @@ describe('fairness', () => {
   });
 
   it('does not hold it against a newcomer that others were expected to write more than they do', () => {
-    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, weights: {} }), [1]);
+    const pool = new SlotPool(slotFlowControl({ ...RULES, weights: {} }), [1]);
     for (let id = 0; id < 10; id++) pool.offer(job(id, { outputTokens: 5000 }), pool.request('flood'), 0);
     pool.offer(job(100), pool.request('other'), 0);
     for (let i = 0; i < 3; i++) {
@@ -211,7 +211,7 @@ describe('fairness', () => {
 
 describe('bands', () => {
   it('are strict, but a starved request gets one turn of so many', () => {
-    const pool = new SlotPool(createFlowControl<Job>({ ...RULES, starvationMs: 1000 }), [1]);
+    const pool = new SlotPool(slotFlowControl({ ...RULES, starvationMs: 1000 }), [1]);
     pool.offer(job(0), pool.request('a', { priority: 1 }), 0);
     for (let id = 1; id <= 5; id++) pool.offer(job(id), pool.request('low', { priority: -1 }), 0);
     for (let id = 10; id < 60; id++) pool.offer(job(id), pool.request('high', { priority: 1, arrivedAtMs: 900 }), 900);

@@ -2,22 +2,29 @@ import { describe, expect, it } from '@jest/globals';
 import { createFlowControl } from './flow-control.ts';
 import { fits } from './room.ts';
 import { FLOW_CONTROL_DEFAULTS, OTHER_TENANTS } from './options.ts';
-import { job, SlotPool } from './testing/pool.ts';
+import type { FlowControlOptions } from './options.ts';
+import { job, SlotPool, slotFlowControl } from './testing/pool.ts';
 import type { Job } from './testing/pool.ts';
 import type { Reserve } from './room.ts';
 import type { Room } from './ticket.ts';
 
-const pool = (slots: readonly number[] = [1], options: Parameters<typeof createFlowControl>[0] = {}): SlotPool =>
-  new SlotPool(createFlowControl<Job>(options), slots);
+const pool = (slots: readonly number[] = [1], options: Partial<FlowControlOptions> = {}): SlotPool =>
+  new SlotPool(slotFlowControl(options), slots);
 
 describe('room', () => {
-  const line = (running: number) => Object.assign(createFlowControl<Job>().createLine(), { running });
-  const may = (running: number, uncachedTokens: number, room: Partial<Room>, reserve: Partial<Reserve> = {}): boolean =>
+  const line = (running: number) => Object.assign(slotFlowControl().createLine(), { running });
+  const may = (
+    running: number,
+    uncachedTokens: number,
+    room: Partial<Room>,
+    reserve: Partial<Reserve> = {},
+    options: Partial<FlowControlOptions> = { overcommitShare: 0 },
+  ): boolean =>
     fits(
       line(running),
       uncachedTokens,
       { kvCapacityTokens: 10_000, usedKvTokens: 0, growthTokens: 0, queuedPrefillTokens: 0, ...room },
-      { ...FLOW_CONTROL_DEFAULTS, backlogTokens: 8192 },
+      { ...FLOW_CONTROL_DEFAULTS, backlogTokens: 8192, ...options },
       { backlogTokens: 0, memoryTokens: 0, growthShare: 0.25, ...reserve },
     );
 
@@ -25,6 +32,15 @@ describe('room', () => {
     expect(may(3, 1000, { usedKvTokens: 8000, growthTokens: 4000 })).toBe(true);
     expect(may(3, 1001, { usedKvTokens: 8000, growthTokens: 4000 })).toBe(false);
     expect(may(3, 1000, { usedKvTokens: 8000, growthTokens: 4004 })).toBe(false);
+  });
+
+  it('is there on a full worker for what computes little, up to a share of its memory, but not where others need it', () => {
+    const options = { overcommitShare: 0.1, cheapTokens: 500 };
+    expect(may(3, 500, { usedKvTokens: 10_000, growthTokens: 2000 }, {}, options)).toBe(true);
+    expect(may(3, 501, { usedKvTokens: 10_000, growthTokens: 2000 }, {}, options)).toBe(false);
+    expect(may(3, 500, { usedKvTokens: 10_001, growthTokens: 2000 }, {}, options)).toBe(false);
+    expect(may(3, 500, { usedKvTokens: 10_000 }, { memoryTokens: 1 }, options)).toBe(false);
+    expect(may(3, 500, { usedKvTokens: 10_000, queuedPrefillTokens: 8000 }, {}, options)).toBe(false);
   });
 
   it('is there whenever the worker has nothing of ours', () => {
@@ -121,7 +137,7 @@ describe('room for those who come next', () => {
     return jobs;
   };
   const sent = (jobs: readonly Job[]): number => jobs.filter(({ fate }) => fate === 'sent').length;
-  const memory = (): MemoryPool => new MemoryPool(createFlowControl<Job>({ reserveMs: 1000 }), [0]);
+  const memory = (): MemoryPool => new MemoryPool(slotFlowControl({ reserveMs: 1000 }), [0]);
 
   it('is not kept while there is nobody else', () => {
     expect(sent(flood(memory(), 0, 0, 0))).toBe(10);

@@ -39,6 +39,10 @@ export interface FlowControlOptions {
   readonly floodMs: number;
   /** Share of the expected growth of what runs that must stay free (a search took 0.25; 0.1 prevents nearly as many preemptions and holds half as often). */
   readonly growthShare: number;
+  /** A request with at most so many uncached tokens loses little when an engine preempts it, and so may go to a worker whose memory is full, ... */
+  readonly cheapTokens: number;
+  /** ... until so much of the memory is promised beyond what there is. */
+  readonly overcommitShare: number;
   /** A request of a lower band that has waited for so long may go before higher ones, ... */
   readonly starvationMs: number;
   /** ... with one of so many dispatches of its line. */
@@ -63,6 +67,8 @@ export const FLOW_CONTROL_DEFAULTS: FlowControlOptions = {
   reserveWorkers: 0.75,
   floodMs: 1000,
   growthShare: 0.1,
+  cheapTokens: 2048,
+  overcommitShare: 0.1,
   starvationMs: 10_000,
   yieldEvery: 16,
   creditTokens: 262_144,
@@ -88,6 +94,8 @@ export function checkOptions(options: FlowControlOptions): void {
     'reserveMs',
     'floodMs',
     'growthShare',
+    'cheapTokens',
+    'overcommitShare',
     'starvationMs',
     'creditTokens',
   ] as const;

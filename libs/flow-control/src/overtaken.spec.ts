@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
 import type { FleetColumns } from '@sluice/model';
-import { createFlowControl } from './flow-control.ts';
-import { job, SlotPool } from './testing/pool.ts';
+import { job, SlotPool, slotFlowControl } from './testing/pool.ts';
 import type { Job } from './testing/pool.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -21,7 +20,7 @@ const columnsOf = (rows: number): FleetColumns => {
 describe('what a request goes before', () => {
   it('is taken out of the columns for its pick, and put back', () => {
     const rng = seededRng(7);
-    const pool = new SlotPool(createFlowControl<Job>(), [0, 0, 0]);
+    const pool = new SlotPool(slotFlowControl(), [0, 0, 0]);
     const held: Job[] = [];
     for (let id = 0; id < 120; id++) {
       const each = job(id, {

@@ -14,6 +14,9 @@ export interface Reserve {
  * Whether the first of a line may be sent to its worker now: free memory - queued need - uncached - share of the growth expected
  * of what runs >= what must stay free, and the prefill backlog within its bound. Always when the worker has nothing of
  * ours, so that nothing waits for an event that cannot come, and when the prompt can never fit: the engine then says so.
+ *
+ * A full worker is no reason to wait for a request with little to compute: engines make room by preempting the newest
+ * request, and what that loses is its prompt's computation. It may take the worker past its memory by `overcommitShare`.
  */
 export function fits<T>(
   line: Line<T>,
@@ -29,5 +32,7 @@ export function fits<T>(
   if (!(kvCapacityTokens > 0) || uncachedTokens > kvCapacityTokens) return true;
   const free = kvCapacityTokens - room.usedKvTokens - reserve.growthShare * room.growthTokens;
   const kept = Math.min(reserve.memoryTokens, options.reserveShare * kvCapacityTokens);
-  return free - uncachedTokens >= kept;
+  const isCheap = kept === 0 && uncachedTokens <= options.cheapTokens;
+  const overcommit = isCheap ? options.overcommitShare * kvCapacityTokens : 0;
+  return free - uncachedTokens + overcommit >= kept;
 }

@@ -86,6 +86,10 @@ export const flowFields = {
     integerField(0, 1 << 30).default(FLOW_CONTROL_DEFAULTS.backlogTokens),
     'Uncached tokens that a worker may have waiting and still take a further request',
   ),
+  ROUTER_OVERCOMMIT_SHARE: liveSetting(
+    numberField(0, 10).default(FLOW_CONTROL_DEFAULTS.overcommitShare),
+    `Of a worker's memory, what requests with at most ${FLOW_CONTROL_DEFAULTS.cheapTokens} tokens to compute may take beyond what there is; 0: they wait as others do`,
+  ),
   ROUTER_TTFT_SLO_MS: liveSetting(sloField(), 'TTFT wanted by requests that ask for none'),
   ROUTER_TPOT_SLO_MS: liveSetting(sloField(), 'Milliseconds per output token wanted by requests that ask for none'),
   ROUTER_DEADLINE_MS: liveSetting(sloField(), 'When requests that do not say are given up, from their arrival'),
@@ -110,6 +114,7 @@ export const flowConfigOf = (c: FlowFields): FlowConfig => ({
     weights: c.ROUTER_TENANT_WEIGHTS,
     maxTenants: c.ROUTER_TENANTS,
     backlogTokens: c.ROUTER_BACKLOG_TOKENS,
+    overcommitShare: c.ROUTER_OVERCOMMIT_SHARE,
     reserveShare: c.ROUTER_RESERVE_SHARE,
     reserveWorkers: c.ROUTER_RESERVE_WORKERS,
   },

@@ -1,7 +1,9 @@
 import { workerId } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
+import { createFlowControl } from '../flow-control.ts';
 import type { FlowControl, FlowHost } from '../flow-control.ts';
 import type { Line } from '../line.ts';
+import type { FlowControlOptions } from '../options.ts';
 import type { FlowRequest, Placement, Room, Ticket } from '../ticket.ts';
 
 /** What a spec knows a request by. */
@@ -14,6 +16,10 @@ export interface Job {
   fate: 'waiting' | 'sent' | 'shed' | 'expired' | 'cancelled' | 'ended' | 'lost';
   ticket: Ticket<Job> | null;
 }
+
+/** For workers whose slots are all there is: jobs are small, and small ones may else go to a full worker. */
+export const slotFlowControl = (options: Partial<FlowControlOptions> = {}): FlowControl<Job> =>
+  createFlowControl<Job>({ overcommitShare: 0, ...options });
 
 /** Workers that each have room for so many requests; a stand-in for ledger, policy and engines. */
 export class SlotPool implements FlowHost<Job> {
