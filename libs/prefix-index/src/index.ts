@@ -1,6 +1,5 @@
 export { createMatches, PrefixMatches } from './matches.ts';
 export { createPrefixIndex } from './prefix-index.ts';
-export { SPECULATIVE_SPAN_BYTES } from './types.ts';
 export type { BlockRecord, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
 export { createReplica, Replica } from './replica.ts';
 export type {

@@ -17,8 +17,8 @@ import {
   SPECULATIVE,
   TOKENS,
 } from './node-table.ts';
+import { speculativeSpanBytes } from './speculative-span.ts';
 import { Speculations } from './speculations.ts';
-import { SPECULATIVE_SPAN_BYTES } from './types.ts';
 import { ALL_TIERS } from '@sluice/model';
 import type { BlockRecord, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
 import { Walk } from './walk.ts';
@@ -220,12 +220,17 @@ class TablePrefixIndex implements PrefixIndex {
     }
     // Entered one by one: the entry holds the node, so that making room for the next cannot take it away.
     this.#speculations.cover(row, last, root);
-    for (; at + SPECULATIVE_SPAN_BYTES <= prompt.length; at += SPECULATIVE_SPAN_BYTES) {
+    const sendsEvents = !this.#speculations.hasCapacity(row);
+    for (
+      let span = speculativeSpanBytes(at, sendsEvents);
+      at + span <= prompt.length;
+      at += span, span = speculativeSpanBytes(at, sendsEvents)
+    ) {
       if (this.#speculations.size >= this.#maxSpeculative) break;
       const parentHi = key[0]!;
       const parentLo = key[1]!;
-      spanKey(parentHi, parentLo, prompt, at, at + SPECULATIVE_SPAN_BYTES, key);
-      const node = this.#linked(key[0]!, key[1]!, parentHi, parentLo, SPECULATIVE_SPAN_BYTES);
+      spanKey(parentHi, parentLo, prompt, at, at + span, key);
+      const node = this.#linked(key[0]!, key[1]!, parentHi, parentLo, span);
       if (node === NONE) break;
       this.#speculations.extend(row, node);
     }

@@ -1,7 +1,7 @@
 import { spanKey, TIER_COUNT } from '@sluice/model';
 import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
-import { SPECULATIVE_SPAN_BYTES } from './types.ts';
+import { speculativeSpanBytes } from './speculative-span.ts';
 import { ALL_TIERS } from '@sluice/model';
 import type { BlockRecord, IndexStats, PrefixIndex, SpeculationId } from './types.ts';
 
@@ -171,10 +171,14 @@ export class ReferenceIndex implements PrefixIndex {
     const path = this.#longest(row, [hi, lo], prompt, true);
     const key = new Uint32Array(path.at(-1)?.words ?? [hi, lo]);
     let at = path.reduce((sum, block) => sum + block.spanBytes, 0);
-    for (; at + SPECULATIVE_SPAN_BYTES <= prompt.length; at += SPECULATIVE_SPAN_BYTES) {
+    const sendsEvents = this.#rows[row]!.capacityBytes === null;
+    for (;;) {
+      const span = speculativeSpanBytes(at, sendsEvents);
+      if (at + span > prompt.length) break;
       const parent = [key[0]!, key[1]!] as const;
-      spanKey(...parent, prompt, at, at + SPECULATIVE_SPAN_BYTES, key);
-      const block = this.#block(key[0]!, key[1]!, ...parent, SPECULATIVE_SPAN_BYTES);
+      spanKey(...parent, prompt, at, at + span, key);
+      at += span;
+      const block = this.#block(key[0]!, key[1]!, ...parent, span);
       block.speculative.set(row, { refs: 0, settled: false });
       path.push(block);
     }

@@ -67,6 +67,11 @@ export class Speculations {
     this.#accounts[row] = { capacityBytes: null, bytes: 0, oldest: 0, newest: 0 };
   }
 
+  /** Whether what the row holds is known from speculation alone. */
+  hasCapacity(row: number): boolean {
+    return this.#accounts[row]!.capacityBytes !== null;
+  }
+
   setCapacity(row: number, bytes: number | null): void {
     this.#accounts[row]!.capacityBytes = bytes;
     this.shrink(row);

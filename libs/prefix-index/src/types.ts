@@ -1,9 +1,6 @@
 import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
 
-/** Bytes of a speculative span: prompts that no event has confirmed are entered in fixed spans of this length. */
-export const SPECULATIVE_SPAN_BYTES = 64;
-
 /** Names one {@link PrefixIndex.speculate} call; never reused. */
 export type SpeculationId = number;
 
@@ -98,7 +95,7 @@ export interface PrefixIndex {
    */
   setCapacity(row: number, tokens: number | null, bytesPerToken: number): void;
   /**
-   * A prompt was routed to the worker: it is taken to hold all of it, in spans of {@link SPECULATIVE_SPAN_BYTES} below
+   * A prompt was routed to the worker: it is taken to hold all of it, in spans of {@link speculativeSpanBytes} below
    * the last block that the worker is known to hold (a shorter rest at the end is not entered). Cheapest right after
    * the {@link PrefixIndex.match} of the same array, whose bytes must not have changed since.
    */
