@@ -105,6 +105,26 @@ describe('admin API', () => {
     expect((await get('/policy')).body).toMatchObject({ policy: 'round-robin' });
   });
 
+  it('lists requests by what was slow about them', async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { headers } = await send(dataPlane, {
+        body: chat('x', { stream: true }),
+        headers: { 'x-sluice-tenant': `t${i}` },
+      });
+      ids.push(String(headers['x-sluice-decision-id']));
+    }
+    const { body } = await get('/requests?by=ttft&tenant=t1&within=60');
+    expect(body).toMatchObject({
+      requests: [{ id: ids[1], tenant: 't1', worker: 'a', result: 'completed', ttftMs: expect.any(Number) }],
+      keptRequests: 2,
+      sinceMs: expect.any(Number),
+    });
+    expect((await get('/requests?result=rejected')).body).toMatchObject({ requests: [] });
+    expect((await get('/requests?by=slowness')).status).toBe(400);
+    expect((await get('/requests?since=5')).status).toBe(400);
+  });
+
   it('asks shadow policies about live decisions, and says what came of it', async () => {
     const put = (body: object) => send(running.url, { method: 'PUT', path: '/shadow', headers: json, body });
     expect((await get('/shadow')).body).toMatchObject({ policies: [], sample: 0.1, pools: [] });

@@ -5,6 +5,7 @@ import { DecisionsController } from './admin/decisions.controller.ts';
 import { FleetController } from './admin/fleet.controller.ts';
 import { LiveController } from './admin/live.controller.ts';
 import { QueuesController } from './admin/queues.controller.ts';
+import { RequestsController } from './admin/requests.controller.ts';
 import { ShadowController } from './admin/shadow.controller.ts';
 import { SiblingsController } from './admin/siblings.controller.ts';
 import { LIVE, ROUTER } from './admin/token.ts';
@@ -20,6 +21,7 @@ export class RouterModule {
       controllers: [
         FleetController,
         DecisionsController,
+        RequestsController,
         SiblingsController,
         QueuesController,
         ShadowController,

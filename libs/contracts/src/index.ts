@@ -41,6 +41,8 @@ export type {
   Decisions,
   DecisionShadow,
 } from './admin/decision.ts';
+export { requestOrderSchema, requestsSchema, requestSummarySchema } from './admin/request.ts';
+export type { RequestOrder, Requests, RequestSummary } from './admin/request.ts';
 export { policyViewSchema, workersViewSchema, workerViewSchema } from './admin/fleet.ts';
 export type { PolicyView, WorkersView, WorkerView } from './admin/fleet.ts';
 export {

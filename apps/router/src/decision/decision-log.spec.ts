@@ -140,6 +140,46 @@ describe('DecisionLog', () => {
     expect(log.get(other)!.followedBy).toBeNull();
   });
 
+  it('shows each request once, by its last decision, with times from its arrival', () => {
+    const log = new DecisionLog(4, 'r');
+    expect([...log.requests()]).toEqual([]);
+    const { table, ids, terms } = filled(2);
+    table.columns.predictedTtftMs.fill(30);
+    const add = (rest: Partial<DecisionSubject>) =>
+      log.add({ ...subject, ...rest }, query, table.columns, ids, terms, 1, 1000, []);
+    const first = add({});
+    const retry = add({ retryOf: first });
+    const running = add({});
+    log.settle(retry, {
+      result: 'completed',
+      status: 200,
+      cause: null,
+      promptTokens: 99,
+      cachedTokens: null,
+      outputTokens: 2,
+      ttftMs: 40,
+      tpotMs: 2,
+      e2eMs: 90,
+      queuedMs: 7,
+      heldMs: 1,
+      ttftErrorMs: 11,
+      ttftRegretMs: 12,
+    });
+    const told = { pool: 'p', model: 'm', tenant: 'default', worker: 'w1', atMs: 1000, predictedTtftMs: 30 };
+    expect([...log.requests()]).toEqual([
+      {
+        ...told,
+        ...{ id: running, promptTokens: 100, cachedTokens: 16, result: null, status: null, queuedMs: null },
+        ...{ ttftMs: null, ttftErrorMs: null, ttftRegretMs: null, tpotMs: null, e2eMs: null },
+      },
+      {
+        ...told,
+        ...{ id: retry, promptTokens: 99, cachedTokens: 16, result: 'completed', status: 200, queuedMs: 7 },
+        ...{ ttftMs: 47, ttftErrorMs: 11, ttftRegretMs: 12, tpotMs: 2, e2eMs: 97 },
+      },
+    ]);
+  });
+
   it('says which costs tied: those that the policy says, equal ones otherwise', () => {
     const log = new DecisionLog(2, 't');
     const { table, ids, terms } = filled(3);

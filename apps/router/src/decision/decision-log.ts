@@ -4,6 +4,7 @@ import type {
   DecisionRecord,
   DecisionShadow,
   LiveRequest,
+  RequestSummary,
 } from '@sluice/contracts';
 import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
@@ -144,6 +145,15 @@ export class DecisionLog {
     return views;
   }
 
+  /** Every request that is still known, by the last of its decisions, newest first. */
+  *requests(): Generator<RequestSummary> {
+    for (let sequence = this.#next - 1; ; sequence--) {
+      const entry = this.#entries[sequence % this.#entries.length];
+      if (entry === undefined || entry.sequence !== sequence) return;
+      if (entry.followedBy === null) yield this.#summary(entry);
+    }
+  }
+
   /** Sequence number of the next decision: how many were made. */
   get next(): number {
     return this.#next;
@@ -192,6 +202,31 @@ export class DecisionLog {
     const sequence = parseInt(id.slice(this.#prefix.length + 1), 36);
     const entry = this.#entries[sequence % this.#entries.length];
     return entry !== undefined && entry.sequence === sequence ? entry : null;
+  }
+
+  #summary({ sequence, atMs, subject, query, numbers, size, row, ids, result }: Entry): RequestSummary {
+    const cell = (column: number): number | null => finite(numbers[column * size + row]!);
+    const { queuedMs, ttftMs, e2eMs } = result ?? { queuedMs: null, ttftMs: null, e2eMs: null };
+    const fromArrival = (ms: number | null): number | null => (ms === null || queuedMs === null ? null : queuedMs + ms);
+    return {
+      id: this.idOf(sequence),
+      atMs,
+      pool: subject.pool,
+      model: subject.model,
+      tenant: subject.level.tenant,
+      worker: ids[row]!,
+      promptTokens: result?.promptTokens ?? query.promptTokens,
+      cachedTokens: result?.cachedTokens ?? cell(CACHED_TOKENS),
+      result: result?.result ?? null,
+      status: result?.status ?? null,
+      queuedMs,
+      ttftMs: fromArrival(ttftMs),
+      predictedTtftMs: cell(PREDICTED_TTFT),
+      ttftErrorMs: result?.ttftErrorMs ?? null,
+      ttftRegretMs: result?.ttftRegretMs ?? null,
+      tpotMs: result?.tpotMs ?? null,
+      e2eMs: fromArrival(e2eMs),
+    };
   }
 
   #view(entry: Entry): DecisionRecord {

@@ -122,7 +122,7 @@ export function settleUnsent(router: Router, turn: Turn, due: Exclude<Due, Plan>
     outputTokens: 0,
     ttftMs: null,
     tpotMs: null,
-    e2eMs: waitedMs,
+    e2eMs: 0,
     queuedMs: waitedMs,
     heldMs: Math.max(0, router.now() - turn.plan.forecast.atMs),
     ...NO_MISS,

@@ -46,8 +46,12 @@ export const decisionOutcomeSchema = z.object({
   outputTokens: z.number(),
   ttftMs: known().describe('From the dispatch, as TPOT and E2E'),
   tpotMs: known(),
-  e2eMs: z.number(),
-  queuedMs: z.number().describe('From the arrival to the dispatch: held for its turn, and attempts before this one'),
+  e2eMs: z.number().describe('0 for a request that was never sent'),
+  queuedMs: z
+    .number()
+    .describe(
+      'From the arrival to the dispatch, or to the end without one: held for its turn, and attempts before this one',
+    ),
   heldMs: z.number().describe('Of that, since this decision'),
   ttftErrorMs: known().describe('TTFT from the decision less what was predicted'),
   ttftRegretMs: known().describe('The same less the lowest prediction of any worker'),
