@@ -27,6 +27,15 @@ export class DecayingRate {
     this.amount += amount;
   }
 
+  /** Takes in what another one of the same half-life counted of other parts, at its own time or before. */
+  merge(other: DecayingRate): void {
+    const atMs = Math.max(this.atMs, other.atMs);
+    this.pass(atMs, true);
+    other.pass(atMs, true);
+    this.amount += other.amount;
+    this.countedMs = Math.max(this.countedMs, other.countedMs);
+  }
+
   /** Null while there is too little to go by. */
   perMs(): number | null {
     return this.countedMs >= LEAST_MS && this.amount > 0 ? this.amount / this.countedMs : null;

@@ -20,8 +20,14 @@ const RULES: FlowControlOptions = {
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
 const pick = (rng: () => number, below: number): number => Math.floor(rng() * below);
 
+const BANDS = [[0], [-1, 0, 1], [0, 1], [-5, 1], [1, 0, 7], [-1, 0]];
+
 describe('turns', () => {
-  it.each(seeds)('are those of the rules as written down, seed %i', (seed) => {
+  it.each(seeds)('are those of the rules as written down, seed %i', (seed) => playTurns(seed, false));
+
+  it.each(seeds)('stay those of the rules when the bands change, seed %i', (seed) => playTurns(seed, true));
+
+  function playTurns(seed: number, withOtherBands: boolean): void {
     const rng = seededRng(seed);
     const slots = [1, 2, 3];
     const pool = new SlotPool(slotFlowControl(RULES), slots);
@@ -36,13 +42,21 @@ describe('turns', () => {
       rules.sent(held);
     };
     for (let i = 0, nowMs = 0; i < 1500; i++, nowMs += pick(rng, 40)) {
+      if (withOtherBands && rng() < 0.02) {
+        const bands = BANDS[pick(rng, BANDS.length)]!;
+        rules.changeBands(bands);
+        pool.flow.reconfigure({ ...RULES, bands });
+        expect(heldByBand(pool)).toEqual(
+          bands.map((_, band) => rules.held.filter((each) => each.band === band).length),
+        );
+      }
       const inFlight = pool.sent.filter(({ fate }) => fate === 'sent');
       if (rng() < 0.55 || inFlight.length === 0) {
         const [tenant, priority, worker] = [TENANTS[pick(rng, 4)]!, pick(rng, 3) - 1, pick(rng, 3)];
         const tokens = { uncachedTokens: pick(rng, 900), outputTokens: pick(rng, 300) };
         const band = rules.band(priority);
         rules.arrives(tenant, band);
-        const held = { id: i, band, tenant, worker, arrivedAtMs: nowMs, ...tokens };
+        const held = { id: i, priority, band, tenant, worker, arrivedAtMs: nowMs, ...tokens };
         rules.held.push(held);
         known.set(i, held);
         if (free(worker) && rules.next(worker, nowMs) === held) {
@@ -65,8 +79,27 @@ describe('turns', () => {
     }
     expect(pool.sent.map(({ id }) => id)).toEqual(expected);
     expect(rules.held.length).toBeGreaterThan(20);
-  });
+  }
 });
+
+/** Whatever is held or runs counts once, in the band of its priority. */
+function expectRequestsInTheirBands({ flow }: SlotPool, jobs: readonly Job[]): void {
+  const bands = flow.queues();
+  const isIn = (ticket: Job['ticket'], at: number): boolean => {
+    const next = bands[at + 1]?.priority ?? Infinity;
+    return ticket!.request.priority < next && (at === 0 || ticket!.request.priority >= bands[at]!.priority);
+  };
+  bands.forEach((band, at) => {
+    const waiting = jobs.filter(({ fate, ticket }) => fate === 'waiting' && isIn(ticket, at));
+    const running = jobs.filter(({ fate, ticket }) => fate === 'sent' && isIn(ticket, at));
+    expect(band.requests).toBe(waiting.length);
+    expect(band.bytes).toBe(waiting.reduce((sum, { ticket }) => sum + ticket!.request.bytes, 0));
+    expect(band.tenants.reduce((sum, tenant) => sum + tenant.held, 0)).toBe(waiting.length);
+    expect(band.tenants.reduce((sum, tenant) => sum + tenant.running, 0)).toBe(running.length);
+  });
+}
+
+const heldByBand = ({ flow }: SlotPool): number[] => flow.queues().map(({ requests }) => requests);
 
 describe('every request', () => {
   it.each(seeds)('ends in exactly one way, whatever happens, within the bounds, seed %i', (seed) => {
@@ -98,8 +131,12 @@ describe('every request', () => {
         pool.finish(inFlight[pick(rng, inFlight.length)]!, nowMs);
       } else if (action < 0.9 && waiting.length > 0) {
         pool.cancel(waiting[pick(rng, waiting.length)]!, nowMs);
-      } else if (action < 0.95) {
+      } else if (action < 0.94) {
         pool.expire(nowMs);
+      } else if (action < 0.95) {
+        const bands = BANDS[pick(rng, BANDS.length)]!;
+        pool.flow.reconfigure({ ...RULES, ...limits, bands });
+        expectRequestsInTheirBands(pool, jobs);
       } else {
         const worker = pick(rng, 3);
         if (!pool.down.delete(worker)) {

@@ -78,6 +78,8 @@ export class FlowControl<T> {
   private readonly drain = new DecayingRate(DRAIN_HALF_LIFE_MS);
   private readonly rank: (flow: Flow<T>) => number;
   private noReserve: Reserve;
+  /** Sent and not ended. */
+  private readonly running = new Set<Ticket<T>>();
   private arrivals = 0;
   private meanNeedTokens = 0;
 
@@ -94,14 +96,15 @@ export class FlowControl<T> {
   }
 
   /**
-   * Goes by other options from now on; what is held stays held and may be picked again.
-   * @throws RangeError when an option makes no sense, or the bands are others
+   * Goes by other options from now on; what is held stays held and may be picked again. Where the bands are others, every
+   * request is in the band of its priority from now on. Not between {@link arrive} and {@link offer}.
+   * @throws RangeError when an option makes no sense
    */
   reconfigure(options: FlowControlOptions): void {
     checkOptions(options);
-    if (String(options.bands) !== String(this.options.bands)) throw new RangeError('bands cannot change');
     this.options = options;
-    this.flows.reconfigure(options);
+    if (this.flows.hasBands(options.bands)) this.flows.reconfigure(options);
+    else this.moveToBands(options);
     this.queue.limit(options.maxRequests, options.maxBytes);
     this.noReserve = { ...this.noReserve, growthShare: options.growthShare };
   }
@@ -117,7 +120,7 @@ export class FlowControl<T> {
 
   /** A line for a new worker. */
   createLine(): Line<T> {
-    return new Line(this.flows.bands.length);
+    return new Line();
   }
 
   /** A request arrives. Nothing is kept of it until it is offered. */
@@ -217,6 +220,7 @@ export class FlowControl<T> {
     if (ticket.state === 'held') this.unhold(ticket, nowMs);
     if (ticket.state === 'running') {
       this.waited(ticket, nowMs);
+      this.running.delete(ticket);
       ticket.line!.running--;
       this.flows.use(ticket.flow, -1, needOf(ticket));
       if (served !== null) this.charge(ticket, costOf(served.uncachedTokens, served.outputTokens) - ticket.charged);
@@ -258,6 +262,21 @@ export class FlowControl<T> {
           servedTokens,
         })),
     }));
+  }
+
+  /** Other bands: every request that is held or runs goes where its priority belongs, in the order of arrival. */
+  private moveToBands(options: FlowControlOptions): void {
+    const held = [...this.flows.all()].flatMap((flow) => flow.held).sort((a, b) => a.sequence - b.sequence);
+    this.flows.reconfigure(options);
+    for (const ticket of this.running) {
+      ticket.flow = this.flows.join(ticket.flow.tenant, ticket.request);
+      this.flows.use(ticket.flow, 1, needOf(ticket));
+    }
+    for (const ticket of held) {
+      this.queue.remove(ticket);
+      ticket.flow = this.flows.join(ticket.flow.tenant, ticket.request);
+      this.queue.add(ticket);
+    }
   }
 
   private first(line: Line<T>, nowMs: number): Ticket<T> | null {
@@ -322,6 +341,7 @@ export class FlowControl<T> {
     line.turns = letsAhead(line, ticket) ? 0 : line.turns + 1;
     line.running++;
     this.flows.use(ticket.flow, 1, needOf(ticket));
+    this.running.add(ticket);
     ticket.state = 'running';
   }
 

@@ -1,7 +1,8 @@
+import { historyOf, inherit } from './band-history.ts';
 import { DecayingRate } from './decaying-rate.ts';
 import type { FlowControlOptions } from './options.ts';
 import { OTHER_TENANTS } from './options.ts';
-import type { Ticket } from './ticket.ts';
+import type { FlowRequest, Ticket } from './ticket.ts';
 
 /** Of how many requests wait for their first tokens. */
 const PENDING_HALF_LIFE_MS = 30_000;
@@ -84,29 +85,46 @@ const MODEST_AHEAD = 1e15;
  * where the others are, so that nobody saves up.
  */
 export class Flows<T> {
-  readonly bands: readonly Band<T>[];
+  bands: readonly Band<T>[] = [];
   options: FlowControlOptions;
   private weights: ReadonlyMap<string, number>;
-  private readonly byTenant: Map<string, Flow<T>>[];
+  private byTenant: Map<string, Flow<T>>[] = [];
   private tenants = 0;
 
   constructor(options: FlowControlOptions) {
     this.options = options;
     this.weights = new Map(Object.entries(options.weights));
-    const sorted = [...new Set(options.bands)].sort((a, b) => a - b);
-    this.bands = sorted.map((priority, index) => new Band<T>(index, priority));
-    this.byTenant = sorted.map(() => new Map());
+    this.begin(options.bands);
   }
 
-  /** Other weights and bounds from now on; service received so far counts as it did. */
+  /** Whether these bands are in force, in whatever order they are named. */
+  hasBands(priorities: readonly number[]): boolean {
+    return String(ascending(priorities)) === String(this.bands.map(({ priority }) => priority));
+  }
+
+  /**
+   * Other weights, bounds and bands from now on; service received so far counts as it did. Where the bands are others,
+   * every request that there is has to {@link join} its new flow.
+   * What was known of an old band's tenants is known of them in the band in which its first priority is now.
+   */
   reconfigure(options: FlowControlOptions): void {
     this.options = options;
     this.weights = new Map(Object.entries(options.weights));
+    if (!this.hasBands(options.bands)) return this.succeed(options.bands);
     for (const flow of this.all()) {
       const weight = this.weights.get(flow.tenant) ?? 1;
       if (flow.running > 0) flow.band.usingWeight += weight - flow.weight;
       flow.weight = weight;
     }
+  }
+
+  /** The flow of a request that is there already, and was in the flow `tenant` of another band. */
+  join(tenant: string, { priority, arrivedAtMs }: FlowRequest): Flow<T> {
+    const band = this.bandOf(priority);
+    const flow = this.byTenant[band.index]!.get(tenant) ?? this.add(tenant, band);
+    flow.lastArrivalMs = Math.max(flow.lastArrivalMs, arrivedAtMs);
+    band.lastArrivalMs = Math.max(band.lastArrivalMs, arrivedAtMs);
+    return flow;
   }
 
   bandOf(priority: number): Band<T> {
@@ -170,12 +188,17 @@ export class Flows<T> {
     const { usedTokens, weight, running, band } = flow;
     const weights = running > 0 ? band.usingWeight : band.usingWeight + weight;
     const share = (MODEST_SHARE * weight) / weights;
-    return usedTokens < share * band.usedTokens && this.recent(flow) < share * recentOf(band);
+    return usedTokens < share * band.usedTokens && this.recent(flow) < share * this.recentOf(band);
   }
 
   /** What the flow has received of its band's recent service. */
-  private recent({ recentTokens, recentAt, band }: Flow<T>): number {
+  recent({ recentTokens, recentAt, band }: Flow<T>): number {
     return recentTokens * 2 ** ((recentAt - band.servedTokens) / RECENT_TOKENS);
+  }
+
+  /** Recent service of all flows of a band. */
+  recentOf({ servedTokens }: Band<T>): number {
+    return (RECENT_TOKENS / Math.LN2) * (1 - 2 ** (-servedTokens / RECENT_TOKENS));
   }
 
   /** Whether a request of `flow` must leave room: a higher band, or a modest flow of its own, had requests since `sinceMs`. */
@@ -204,7 +227,8 @@ export class Flows<T> {
     for (const flows of this.byTenant) yield* flows.values();
   }
 
-  private floor(band: Band<T>): number {
+  /** Service of the flow that waits and has received the least; where none waits, of the one served last. */
+  floor(band: Band<T>): number {
     let least = Infinity;
     for (const flow of band.backlogged) least = Math.min(least, this.key(flow));
     return least < Infinity ? least : band.virtual;
@@ -217,10 +241,30 @@ export class Flows<T> {
     const name = crowded ? OTHER_TENANTS : tenant;
     const known = flows.get(name);
     if (known !== undefined) return known;
+    return this.add(name, band);
+  }
+
+  private add(name: string, band: Band<T>): Flow<T> {
     const flow = new Flow<T>(name, band, this.weights.get(name) ?? 1);
-    flows.set(name, flow);
+    this.byTenant[band.index]!.set(name, flow);
     if (name !== OTHER_TENANTS) this.tenants++;
     return flow;
+  }
+
+  private begin(priorities: readonly number[]): void {
+    const sorted = ascending(priorities);
+    this.bands = sorted.map((priority, index) => new Band<T>(index, priority));
+    this.byTenant = sorted.map(() => new Map());
+    this.tenants = 0;
+  }
+
+  private succeed(priorities: readonly number[]): void {
+    const histories = this.bands.map((band) => historyOf(this, band));
+    this.begin(priorities);
+    for (const band of this.bands) {
+      const own = histories.filter((history) => this.bandOf(history.band.priority) === band);
+      inherit(band, own, this, (tenant) => this.byTenant[band.index]!.get(tenant) ?? this.add(tenant, band));
+    }
   }
 
   /** An idle flow would be lifted on its return anyway; what it is ahead by is forgiven. */
@@ -235,6 +279,4 @@ export class Flows<T> {
   }
 }
 
-/** Recent service of all flows of a band. */
-const recentOf = <T>({ servedTokens }: Band<T>): number =>
-  (RECENT_TOKENS / Math.LN2) * (1 - 2 ** (-servedTokens / RECENT_TOKENS));
+const ascending = (priorities: readonly number[]): number[] => [...new Set(priorities)].sort((a, b) => a - b);

@@ -26,14 +26,13 @@ export class Line<T> {
   heldGrowthTokens = 0;
   /** Dispatches since a lower band was let ahead. */
   turns = 0;
-  private readonly bands: Queue<T>[][];
-
-  constructor(bands: number) {
-    this.bands = Array.from({ length: bands }, () => []);
-  }
+  /** By index of the band; as many as were needed so far. */
+  private readonly bands: Queue<T>[][] = [];
 
   add(ticket: Ticket<T>): void {
-    const queues = this.bands[ticket.flow.band.index]!;
+    const { index } = ticket.flow.band;
+    while (this.bands.length <= index) this.bands.push([]);
+    const queues = this.bands[index]!;
     let queue = queues.find(({ flow }) => flow === ticket.flow);
     if (queue === undefined) {
       queue = { flow: ticket.flow, tickets: [], uncachedTokens: 0, growthTokens: 0 };
@@ -93,7 +92,7 @@ export class Line<T> {
     out.uncachedTokens = 0;
     out.growthTokens = 0;
     const own = ticket.flow.band.index;
-    for (let band = 0; band <= own; band++) {
+    for (let band = 0; band <= own && band < this.bands.length; band++) {
       for (const queue of this.bands[band]!) {
         if (band < own || (queue.flow !== ticket.flow && isBehind(queue, ticket, rank))) addQueue(out, queue);
         else if (queue.flow === ticket.flow) addLater(out, queue, ticket);

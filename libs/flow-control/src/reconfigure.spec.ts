@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { createFlowControl, FLOW_CONTROL_DEFAULTS } from './index.ts';
+import { job, SlotPool } from './testing/pool.ts';
+import type { Job } from './testing/pool.ts';
+
+/** A worker takes as many requests as it has slots. */
+const SLOTS = { ...FLOW_CONTROL_DEFAULTS, overcommitShare: 0 };
 
 const arrive = (flow: ReturnType<typeof createFlowControl<string>>, tenant: string) =>
   flow.arrive(tenant, {
@@ -24,9 +29,41 @@ describe('flow control that is told of other options', () => {
     expect(flow.options.maxRequests).toBe(7);
   });
 
-  it('refuses other bands and options that make no sense, and stays as it was', () => {
+  it('moves what is held to the bands that its priority belongs to, and serves in their order', () => {
+    const pool = new SlotPool(createFlowControl<Job>({ ...SLOTS, bands: [0] }), [1]);
+    const priorities = [0, 0, 3, -2, 7];
+    priorities.forEach((priority, id) => pool.offer(job(id), pool.request('a', { priority }), 0));
+    const heldIn = () => pool.flow.queues().map(({ priority, requests }) => [priority, requests]);
+    expect(heldIn()).toEqual([[0, 4]]);
+    pool.flow.reconfigure({ ...SLOTS, bands: [5, 0, -1] });
+    expect(heldIn()).toEqual([
+      [-1, 1],
+      [0, 2],
+      [5, 1],
+    ]);
+    for (let sent = 0; sent < priorities.length; sent++) pool.finish(pool.sent[sent]!, 0);
+    expect(pool.sent.map(({ id }) => id)).toEqual([0, 4, 1, 2, 3]);
+    const served = pool.flow.queues().map(({ tenants }) => tenants[0]!.servedTokens);
+    expect(served).toEqual([200, 600, 200]);
+  });
+
+  it('keeps what tenants were served when bands become one', () => {
+    const pool = new SlotPool(createFlowControl<Job>({ ...SLOTS, bands: [0, 1] }), [1]);
+    [0, 1, 0, 1].forEach((priority, id) => {
+      pool.offer(job(id), pool.request(id < 2 ? 'a' : 'b', { priority }), 0);
+      pool.finish(pool.sent[id]!, 0);
+    });
+    pool.flow.reconfigure({ ...SLOTS, bands: [0] });
+    const [band] = pool.flow.queues();
+    expect(band!.tenants.map(({ tenant, servedTokens }) => [tenant, servedTokens])).toEqual([
+      ['a', 400],
+      ['b', 400],
+    ]);
+  });
+
+  it('refuses options that make no sense, and stays as it was', () => {
     const flow = createFlowControl<string>(FLOW_CONTROL_DEFAULTS);
-    expect(() => flow.reconfigure({ ...FLOW_CONTROL_DEFAULTS, bands: [0] })).toThrow(RangeError);
+    expect(() => flow.reconfigure({ ...FLOW_CONTROL_DEFAULTS, bands: [] })).toThrow(RangeError);
     expect(() => flow.reconfigure({ ...FLOW_CONTROL_DEFAULTS, weights: { a: 0 } })).toThrow(RangeError);
     expect(flow.options).toEqual(FLOW_CONTROL_DEFAULTS);
   });

@@ -44,7 +44,8 @@ export class Ticket<T> {
   /** Whatever the caller knows the request by. */
   readonly ref: T;
   readonly request: FlowRequest;
-  readonly flow: Flow<T>;
+  /** Another one when the bands change. */
+  flow: Flow<T>;
   /** Order of arrival. */
   readonly sequence: number;
   state: TicketState = 'new';

@@ -1,6 +1,6 @@
 import { FLOW_CONTROL_DEFAULTS } from '@sluice/flow-control';
 import type { FlowControlOptions } from '@sluice/flow-control';
-import { booleanField, integerField, liveSetting, numberField, setting } from '@sluice/nest-kit';
+import { booleanField, integerField, liveSetting, numberField } from '@sluice/nest-kit';
 import { z } from 'zod';
 import { numbersByName } from './numbers-by-name.ts';
 
@@ -47,7 +47,7 @@ export const flowFields = {
     integerField(0, 2 ** 40).default(FLOW_CONTROL_DEFAULTS.maxBytes),
     'Most body bytes held at one time in a pool',
   ),
-  ROUTER_PRIORITY_BANDS: setting(
+  ROUTER_PRIORITY_BANDS: liveSetting(
     wholeNumbers().default([...FLOW_CONTROL_DEFAULTS.bands]),
     'Priorities at which a band begins; a request is in the highest band at or below its priority',
   ),

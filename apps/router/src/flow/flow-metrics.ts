@@ -18,8 +18,8 @@ const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 export class FlowMetrics {
   readonly #wait: Histogram<'pool' | 'band'>;
   readonly #shed: Counter<'pool' | 'band' | 'reason'>;
-  /** Children by pool and index of the band: looking one up by its labels is dear. */
-  readonly #waits = new Map<string, Histogram.Internal<'pool' | 'band'>[]>();
+  /** Children by pool and priority of the band: looking one up by its labels is dear. */
+  readonly #waits = new Map<string, Map<number, Histogram.Internal<'pool' | 'band'>>>();
 
   constructor(metrics: Metrics, pools: () => Iterable<Pool>) {
     this.#wait = metrics.histogram({
@@ -46,8 +46,12 @@ export class FlowMetrics {
 
   waited(pool: Pool, { flow: { band } }: Ticket<Turn>, ms: number): void {
     let children = this.#waits.get(pool.id);
-    if (children === undefined) this.#waits.set(pool.id, (children = []));
-    const child = (children[band.index] ??= this.#wait.labels({ pool: pool.id, band: String(band.priority) }));
+    if (children === undefined) this.#waits.set(pool.id, (children = new Map()));
+    let child = children.get(band.priority);
+    if (child === undefined) {
+      child = this.#wait.labels({ pool: pool.id, band: String(band.priority) });
+      children.set(band.priority, child);
+    }
     child.observe(ms / 1000);
   }
 

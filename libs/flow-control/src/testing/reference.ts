@@ -4,7 +4,8 @@ import type { FlowControlOptions } from '../options.ts';
 /** A held request as the rules talk about it. */
 export interface HeldRequest {
   readonly id: number;
-  readonly band: number;
+  readonly priority: number;
+  band: number;
   readonly tenant: string;
   readonly worker: number;
   readonly arrivedAtMs: number;
@@ -14,7 +15,11 @@ export interface HeldRequest {
 
 /** Service of one tenant in one band. */
 interface Service {
+  readonly tenant: string;
+  readonly band: number;
   counter: number;
+  /** Recent service as it was when the bands last changed. */
+  recentBefore: number;
 }
 
 /**
@@ -24,10 +29,12 @@ interface Service {
 export class ReferenceTurns {
   readonly held: HeldRequest[] = [];
   private readonly running: HeldRequest[] = [];
-  private readonly options: FlowControlOptions;
-  private readonly services = new Map<string, Service>();
-  private readonly virtual = new Map<number, number>();
-  private readonly charges: { readonly band: number; readonly of: Service; readonly tokens: number }[] = [];
+  private options: FlowControlOptions;
+  private services = new Map<string, Service>();
+  private virtual = new Map<number, number>();
+  private charges: { readonly band: number; readonly of: Service; readonly tokens: number }[] = [];
+  /** By band, what was served in it before the bands last changed. */
+  private servedBefore = new Map<number, number>();
   private readonly turns = new Map<number, number>();
 
   constructor(options: FlowControlOptions) {
@@ -100,6 +107,51 @@ export class ReferenceTurns {
     this.running.splice(this.running.indexOf(request), 1);
   }
 
+  /**
+   * Other bands: requests are where their priority belongs, and what is known of an old band's tenants is known of them in
+   * the band of its first priority; there each is ahead of the least by what it was before, and has its part of what was served.
+   */
+  changeBands(bands: readonly number[]): void {
+    const sorted = [...this.options.bands].sort((a, b) => a - b);
+    if (String(sorted) === String([...bands].sort((a, b) => a - b))) return;
+    const old = sorted.map((priority, band) => this.historyOf(priority, band));
+    this.options = { ...this.options, bands };
+    this.services = new Map();
+    this.virtual = new Map();
+    this.charges = [];
+    this.servedBefore = new Map();
+    for (const { priority, served, virtual } of old) {
+      const band = this.band(priority);
+      this.servedBefore.set(band, (this.servedBefore.get(band) ?? 0) + served);
+      this.virtual.set(band, Math.max(this.virtual.get(band) ?? -Infinity, virtual));
+    }
+    for (const { priority, tenants } of old) {
+      const band = this.band(priority);
+      const merged = old.filter((other) => this.band(other.priority) === band);
+      const all = merged.reduce((sum, { recent }) => sum + recent, 0);
+      for (const { tenant, lead, recent } of tenants) {
+        const service = this.service(tenant, band);
+        service.counter = Math.max(service.counter, lead);
+        if (all > 0) service.recentBefore += (recent * this.recentOfAll(band)) / all;
+      }
+    }
+    for (const request of [...this.held, ...this.running]) request.band = this.band(request.priority);
+  }
+
+  private historyOf(priority: number, band: number) {
+    const waiting = this.held.filter((request) => request.band === band).map(({ tenant }) => this.key(tenant, band));
+    const virtual = this.virtual.get(band) ?? 0;
+    const floor = waiting.length > 0 ? Math.min(...waiting) : virtual;
+    const tenants = [...this.services.values()]
+      .filter((service) => service.band === band)
+      .map((of) => ({
+        tenant: of.tenant,
+        lead: Math.max(0, this.key(of.tenant, band) - floor),
+        recent: this.recent(band, of),
+      }));
+    return { priority, served: this.served(band), virtual: virtual - floor, recent: this.recentOfAll(band), tenants };
+  }
+
   private charge({ tenant, band }: HeldRequest, tokens: number): void {
     const service = this.service(tenant, band);
     service.counter += tokens / this.weight(tenant);
@@ -113,11 +165,16 @@ export class ReferenceTurns {
       if (charge.of === of) sum += charge.tokens * 2 ** (-later / RECENT_TOKENS);
       later += charge.tokens;
     }
-    return sum;
+    return sum + of.recentBefore * 2 ** (-later / RECENT_TOKENS);
+  }
+
+  private served(band: number): number {
+    const since = this.charges.filter((each) => each.band === band);
+    return since.reduce((sum, each) => sum + each.tokens, this.servedBefore.get(band) ?? 0);
   }
 
   private recentOfAll(band: number): number {
-    const tokens = this.charges.filter((each) => each.band === band).reduce((sum, each) => sum + each.tokens, 0);
+    const tokens = this.served(band);
     return (RECENT_TOKENS / Math.LN2) * (1 - 2 ** (-tokens / RECENT_TOKENS));
   }
 
@@ -128,7 +185,7 @@ export class ReferenceTurns {
   private service(tenant: string, band: number): Service {
     const name = `${band} ${tenant}`;
     let service = this.services.get(name);
-    if (service === undefined) this.services.set(name, (service = { counter: 0 }));
+    if (service === undefined) this.services.set(name, (service = { tenant, band, counter: 0, recentBefore: 0 }));
     return service;
   }
 }
