@@ -12,7 +12,7 @@ import type { WorkersOptions } from './fleet/workers.ts';
 export function addAdminCommands(program: Command, context: CommandContext): void {
   withAdmin(program.command('explain'), context)
     .description('why a request went where it went, and what came of it')
-    .argument('<id>', "decision: the answer's x-sluice-decision-id, or last")
+    .argument('<id>', "decision: the answer's x-sluice-decision-id, or last, or slowest")
     .option('--all', 'every candidate, not the ten cheapest alone', false)
     .option('--json', "the record as the router's admin API has it", false)
     .action((id: string, options: ExplainOptions) =>

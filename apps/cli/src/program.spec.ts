@@ -55,6 +55,8 @@ describe('sluice', () => {
     [['explain', 'last', '--admin', 'router:8081']],
     [['status', '--admin', 'http://router:8081/router']],
     [['workers', 'all']],
+    [['requests', '--by', 'slowness']],
+    [['requests', '--limit', '0']],
     [['up', '--policy', 'fastest']],
     [['index']],
     [['index', 'lookup']],

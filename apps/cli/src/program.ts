@@ -10,6 +10,7 @@ import { addCompletion } from './completion/command.ts';
 import { addConfig } from './config/command.ts';
 import { addDoctor } from './doctor/command.ts';
 import { addIndex } from './index-lookup/command.ts';
+import { addRequests } from './requests/command.ts';
 import { addSimulate } from './simulate/command.ts';
 import type { Surroundings } from './simulate/simulate.ts';
 import { addTrace } from './trace/command.ts';
@@ -89,6 +90,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     run: runner(surroundings, done),
   };
   addAdminCommands(program, context);
+  addRequests(program, context);
   addIndex(program, context);
   addConfig(program, context);
   addDoctor(program, context);

@@ -41,7 +41,7 @@ describe('the table of commands', () => {
       ['--workload', ['b2b', 'chat']],
       ['--help', 'none'],
     ]);
-    expect(table.find(({ path }) => path[0] === 'explain')!.words).toEqual(['last']);
+    expect(table.find(({ path }) => path[0] === 'explain')!.words).toEqual(['last', 'slowest']);
   });
 });
 
@@ -66,7 +66,10 @@ describe('completion in bash', () => {
   it.each([
     [['e'], ['explain']],
     [[''], ['explain', 'index', 'bench', 'help']],
-    [['explain', ''], ['last']],
+    [
+      ['explain', ''],
+      ['last', 'slowest'],
+    ],
     [['explain', '--j'], ['--json']],
     [['index', 'l'], ['lookup']],
     [['index', 'lookup', '--m'], ['--model']],

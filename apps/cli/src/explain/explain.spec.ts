@@ -41,6 +41,14 @@ describe('explain', () => {
     expect(JSON.parse(text)).toEqual(last);
   });
 
+  it('asks for the slowest one, and says when no request showed its first token', async () => {
+    const routes = { '/requests?by=ttft&limit=1': { requests: [{ id: last.id }] }, '/decisions/ab12cd34-7': last };
+    expect(await explained('slowest', routes)).toMatch(/^decision ab12cd34-7\n/);
+    await server!.close();
+    const none = { '/requests?by=ttft&limit=1': { requests: [] } };
+    await expect(explained('slowest', none)).rejects.toThrow(/knows of no streamed answer/);
+  });
+
   it('shows what is left of a chain whose other decisions have gone', async () => {
     expect(await explained('last', { '/decisions?limit=1': { decisions: [last] } })).not.toContain('All decisions');
   });

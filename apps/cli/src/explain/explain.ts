@@ -1,4 +1,4 @@
-import type { ConfigView, DecisionRecord, Decisions, SiblingsView } from '@sluice/contracts';
+import type { ConfigView, DecisionRecord, Decisions, Requests, SiblingsView } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
@@ -16,12 +16,12 @@ const LONGEST_CHAIN = 16;
 
 /**
  * Prints why a decision fell as it did.
- * @param id of a decision, or `last`
+ * @param id of a decision, or `last`, or `slowest`: the longest to its first token that is still known
  * @throws AdminError when the router cannot be asked, or does not know the decision
  */
 export async function explain(id: string, options: ExplainOptions, speaker: Speaker, nowMs: number): Promise<void> {
   const client = await AdminClient.connect(options.admin, options.token);
-  const decision = id === 'last' ? await lastDecision(client) : await decisionOf(client, id);
+  const decision = await decisionNamed(client, id);
   if (options.json) {
     speaker.out.write(`${JSON.stringify(decision, null, 2)}\n`);
     return;
@@ -34,11 +34,24 @@ export async function explain(id: string, options: ExplainOptions, speaker: Spea
 const get = (client: AdminClient, id: string): Promise<DecisionRecord> =>
   client.get<DecisionRecord>('router', `/decisions/${encodeURIComponent(id)}`);
 
+function decisionNamed(client: AdminClient, id: string): Promise<DecisionRecord> {
+  if (id === 'last') return lastDecision(client);
+  return id === 'slowest' ? slowestDecision(client) : decisionOf(client, id);
+}
+
 async function lastDecision(client: AdminClient): Promise<DecisionRecord> {
   const { decisions } = await client.get<Decisions>('router', '/decisions?limit=1');
   const [last] = decisions;
   if (last === undefined) throw new AdminError('this router has made no decision yet: send it a request');
   return last;
+}
+
+async function slowestDecision(client: AdminClient): Promise<DecisionRecord> {
+  const { requests } = await client.get<Requests>('router', '/requests?by=ttft&limit=1');
+  const [slowest] = requests;
+  if (slowest === undefined)
+    throw new AdminError('this router knows of no streamed answer: try sluice requests --by e2e');
+  return get(client, slowest.id);
 }
 
 async function decisionOf(client: AdminClient, id: string): Promise<DecisionRecord> {

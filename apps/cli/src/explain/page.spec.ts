@@ -54,6 +54,14 @@ describe('explainPage', () => {
       cached tokens      1,984   1,984               0
       output tokens        200      64    -136 (-68 %)
       TTFT regret +2.70 ms against the least that was predicted: 37.5 ms on w2.
+
+      Where the time to its first token went, from its arrival
+      held in the router      0.20
+      work ahead of it on w1  37.7  ██████████████████████████████
+      its own prompt          0.38
+      not foreseen            1.95  ██
+      Most of it, work ahead of it on w1: 3,100 prompt tokens of others were to be
+        computed there first; the terms above say why it went there all the same.
       "
     `);
   });

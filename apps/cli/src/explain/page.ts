@@ -5,6 +5,7 @@ import { costLines, shownCandidates, signalLines, termLines } from './candidates
 import { candidateOf } from './decision.ts';
 import { count, decimal, duration, signed } from '../numbers.ts';
 import { outcomeLines, resultText } from './outcome.ts';
+import { timeLines } from './where-time-went.ts';
 
 export interface PageOptions {
   /** Characters of a line. */
@@ -27,6 +28,7 @@ export function explainPage(decision: DecisionRecord, chain: readonly DecisionRe
     [`Terms in ${decision.unit}`, termLines(shown, width)],
     ['What was known (TTFT and TPOT predicted in ms; cached and queued are tokens)', signalLines(shown, width)],
     [`What happened: ${resultText(decision)}`, outcomeLines(decision, width)],
+    ['Where the time to its first token went, from its arrival', timeLines(decision, width)],
     ['All decisions of this request', chain.length < 2 ? [] : chainLines(decision, chain, width)],
     ['Shadow policies, by prediction', shadowLines(decision, width)],
   ];

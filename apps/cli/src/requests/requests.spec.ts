@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Requests, RequestSummary } from '@sluice/contracts';
+import { recorder, startAdminServer } from '../testing/admin-server.ts';
+import type { AdminServer } from '../testing/admin-server.ts';
+import { printRequests } from './requests.ts';
+import type { RequestsOptions } from './requests.ts';
+
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+const slow: RequestSummary = {
+  id: 'ab12cd34-7',
+  atMs: NOW - 4200,
+  pool: 'main',
+  model: 'qwen3-32b',
+  tenant: 'acme',
+  worker: 'w1',
+  promptTokens: 2015,
+  cachedTokens: 1984,
+  result: 'completed',
+  status: 200,
+  queuedMs: 810.2,
+  ttftMs: 1240,
+  predictedTtftMs: 400,
+  ttftErrorMs: 30.4,
+  ttftRegretMs: 12,
+  tpotMs: 9.4,
+  e2eMs: 2640,
+};
+const shed: RequestSummary = {
+  ...slow,
+  ...{ id: 'ab12cd34-8', result: 'overload', status: null, ttftMs: null, ttftErrorMs: null, tpotMs: null },
+};
+
+let server: AdminServer | null = null;
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+async function printed(answer: Requests, path: string, options: Partial<RequestsOptions> = {}): Promise<string> {
+  const ready = { ready: true, services: { router: { ready: true, checks: {} } } };
+  server = await startAdminServer({ '/readyz': ready, [`/router/requests?${path}`]: answer });
+  const speaker = recorder();
+  const all: RequestsOptions = { admin: server.origin, token: null, by: 'ttft', limit: 10, json: false, ...options };
+  await printRequests(all, speaker, NOW);
+  return speaker.said.out;
+}
+
+describe('requests', () => {
+  it('shows each with its times, how others ended, and what to type next', async () => {
+    const answer = { requests: [slow, shed], keptRequests: 812, sinceMs: NOW - 180_000 };
+    expect(await printed(answer, 'by=ttft&limit=10')).toMatchInlineSnapshot(`
+      "Of the last 812 requests of 3 min, longest time to the first token first; times
+        in ms, from the arrival.
+
+      decision      age  worker  prompt  cached  queued   TTFT  error  TPOT    E2E
+      ab12cd34-7  4.2 s  w1       2,015   1,984     810  1,240  +30.4  9.40  2,640
+      ab12cd34-8  4.2 s  w1       2,015   1,984     810      -      -     -  2,640
+
+      ab12cd34-8: overload
+
+      Why: sluice explain ab12cd34-7
+      "
+    `);
+  });
+
+  it('asks for what was asked of it, and prints that as it is', async () => {
+    const answer = { requests: [slow], keptRequests: 1, sinceMs: slow.atMs };
+    const path = 'by=regret&limit=3&within=60&pool=main&worker=w1&tenant=a+b&result=completed';
+    const options = { limit: 3, within: 60, pool: 'main', worker: 'w1', tenant: 'a b', result: 'completed' };
+    expect(await printed(answer, path, { ...options, by: 'regret' })).toMatch(/ error {2}regret +TPOT/);
+    await server!.close();
+    expect(JSON.parse(await printed(answer, path, { ...options, by: 'regret', json: true }))).toEqual(answer);
+  });
+
+  it('says when there is none', async () => {
+    const none = { requests: [], keptRequests: 0, sinceMs: null };
+    expect(await printed(none, 'by=ttft&limit=10')).toBe('This router has routed no request yet.\n');
+    await server!.close();
+    const others = await printed({ requests: [], keptRequests: 3, sinceMs: NOW - 5000 }, 'by=ttft&limit=10&worker=x', {
+      worker: 'x',
+    });
+    expect(others).toMatch(/^Of the last 3 requests of 5\.0 s, .* None is as\n? +asked for\.\n$/s);
+  });
+});
