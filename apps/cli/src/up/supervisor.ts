@@ -1,7 +1,7 @@
 import type { Child } from '@sluice/process';
 
-/** What the end of a child means: without a service nothing works; an engine or a server may come back. */
-export type ChildKind = 'service' | 'engine' | 'server';
+/** What the end of a child means: without a service nothing works; an engine or a server may come back, and a page is missed by nobody else. */
+export type ChildKind = 'page' | 'service' | 'engine' | 'server';
 
 /** Owns the children: shows their output, notices their end, stops them in the reverse order of their start. */
 export class Supervisor {
@@ -67,10 +67,10 @@ export class Supervisor {
     return this.#stopped;
   }
 
-  /** Services first (the router drains while its engines still answer), then engines, then servers. */
+  /** The page first, then services (the router drains while its engines still answer), then engines, then servers. */
   async stopAll(): Promise<void> {
     this.stopping = true;
-    for (const kind of ['service', 'engine', 'server'] as const) {
+    for (const kind of ['page', 'service', 'engine', 'server'] as const) {
       const children = this.#children.filter((entry) => entry.kind === kind).map((entry) => entry.child);
       await Promise.all(children.reverse().map((child) => child.stop()));
     }

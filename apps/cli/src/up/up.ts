@@ -129,6 +129,7 @@ async function readFleet(path: string): Promise<Fleet> {
 
 interface Urls {
   readonly data: string;
+  readonly console: string;
   readonly admin: readonly (readonly [service: string, url: string])[];
 }
 
@@ -138,7 +139,7 @@ async function startStandalone(options: UpOptions, env: Environment, supervisor:
   supervisor.add(child, 'service');
   const admin = `http://127.0.0.1:${options.adminPort}`;
   await untilAnswers(`${admin}/readyz`, child, 45_000);
-  return { data: `http://127.0.0.1:${options.port}`, admin: [['every service', admin]] };
+  return { data: `http://127.0.0.1:${options.port}`, console: `${admin}/`, admin: [['every service', admin]] };
 }
 
 async function startServices(
@@ -148,7 +149,7 @@ async function startServices(
   supervisor: Supervisor,
 ): Promise<Urls> {
   const servers = { ...env };
-  const [natsPort, redisPort, ...adminPorts] = await freePorts(2 + SERVICES.length);
+  const [natsPort, redisPort, consolePort, ...adminPorts] = await freePorts(3 + SERVICES.length);
   const server = { env, onLine: supervisor.onLine };
   if (!env['SLUICE_NATS_URL']) {
     supervisor.add(await startNats({ ...server, port: natsPort!, dataDir: join(folder, 'nats') }), 'server');
@@ -169,16 +170,28 @@ async function startServices(
     started.push([child, `http://127.0.0.1:${port}`]);
     admin.push([name, `http://127.0.0.1:${port}`]);
   });
+  const page = startConsole(env['CONSOLE_PORT'] ?? String(consolePort), admin, env, supervisor);
+  started.push([page.child, page.url]);
   await Promise.all(started.map(([child, url]) => untilAnswers(`${url}/readyz`, child, 45_000)));
-  return { data: `http://127.0.0.1:${options.port}`, admin };
+  return { data: `http://127.0.0.1:${options.port}`, console: `${page.url}/`, admin };
+}
+
+/** The console as a process of its own, on the admin APIs of the services. */
+function startConsole(port: string, admin: Urls['admin'], env: Environment, supervisor: Supervisor) {
+  const services = env['CONSOLE_SERVICES'] ?? admin.map(([name, url]) => `${name}=${url}`).join(',');
+  const own = { ...env, CONSOLE_PORT: port, CONSOLE_SERVICES: services };
+  const child = startApp('console', 'console', [], own, supervisor.onLine);
+  supervisor.add(child, 'page');
+  return { child, url: `http://127.0.0.1:${port}` };
 }
 
 /** What `announce` tells people, for programs. */
-function readyLine({ pools, workers }: Fleet, { data, admin }: Urls): string {
+function readyLine({ pools, workers }: Fleet, { data, admin, console }: Urls): string {
   return JSON.stringify({
     ready: true,
     data,
     admin: Object.fromEntries(admin),
+    console,
     pools: pools.map(({ id, models }) => ({
       pool: id,
       models,
@@ -204,7 +217,7 @@ function announce(options: UpOptions, fleet: Fleet, urls: Urls): void {
   print(`  policy ${options.policy}`);
   for (const [service, url] of urls.admin)
     print(`  admin of ${service}: ${url} (API: ${url}${urls.admin.length === 1 ? '/router' : ''}/docs)`);
-  if (!options.services) print(`  console: ${urls.admin[0]![1]}/`);
+  print(`  console: ${urls.console}`);
   print('\n  try:');
   print(
     `  curl -N ${urls.data}/v1/chat/completions -H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { Child, freePorts } from '@sluice/process';
+import { repoRoot } from '@sluice/testkit';
+import { env, missingPrograms } from './setup.ts';
+
+interface Ready {
+  readonly data: string;
+  readonly admin: Readonly<Record<string, string>>;
+  readonly console: string;
+}
+
+describe('sluice up --services', () => {
+  it('starts every service and the console as processes of their own, and says where they are', async () => {
+    const skip = await missingPrograms('nats-server', 'redis-server');
+    if (skip !== null) return console.log(`skipped: ${skip}`);
+    const [port, adminPort] = await freePorts(2);
+    const up = new Child({
+      name: 'up',
+      command: process.execPath,
+      args: [join(repoRoot, 'apps/cli/dist/main.js'), 'up', '--services', '--json', '--engines', '1'].concat(
+        ['--port', String(port)],
+        ['--admin-port', String(adminPort)],
+      ),
+      env,
+    });
+    try {
+      const ready = JSON.parse(await up.waitForLine(/^\{"ready":true/, 60_000)) as Ready;
+      expect(Object.keys(ready.admin).sort()).toEqual(['event-bridge', 'kv-index', 'latency-predictor', 'router']);
+      expect(ready.admin['router']).toBe(`http://127.0.0.1:${adminPort}`);
+      const page = await fetch(ready.console);
+      expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+      for (const [service, admin] of Object.entries(ready.admin)) {
+        const answers = await Promise.all([`${ready.console}${service}/healthz`, `${admin}/healthz`].map(serviceOf));
+        expect(answers).toEqual([service, service]);
+      }
+    } finally {
+      await up.stop();
+    }
+  }, 120_000);
+});
+
+const serviceOf = async (url: string): Promise<string> =>
+  ((await (await fetch(url)).json()) as { service: string }).service;
