@@ -39,7 +39,7 @@ export interface Ended {
  * client. Never rejects but for a bug; the client has its answer when it resolves.
  */
 export async function routeRequest(router: Router, { api, headers, body, client, trace }: Arrival): Promise<Ended> {
-  const parsed = parseRequest(api, body, sessionOf(headers));
+  const parsed = parseRequest(api, body, sessionOf(headers), router.bodies);
   trace.parsed();
   if (parsed.kind === 'problem') return refuse(client, parsed.problem, null, 'rejected');
   const { request } = parsed;

@@ -28,6 +28,7 @@ import type { Gauges } from './metrics.ts';
 import { EventFeed } from './prefix/event-feed.ts';
 import { PrefixView } from './prefix/prefix-view.ts';
 import { createLagMetric, registerReplicaMetrics } from './prefix/replica-metrics.ts';
+import { BodyReader } from './request/body-reader.ts';
 import { RouterModule } from './router.module.ts';
 import type { Router } from './router.ts';
 import { SiblingLink } from './siblings/sibling-link.ts';
@@ -186,6 +187,7 @@ function assemble(
     },
     settings,
     fleet,
+    bodies: new BodyReader(),
     health,
     prefix,
     feed,

@@ -14,6 +14,7 @@ import type { RecentLatency } from './live/recent-latency.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { EventFeed } from './prefix/event-feed.ts';
 import type { PrefixView } from './prefix/prefix-view.ts';
+import type { BodyReader } from './request/body-reader.ts';
 import type { SiblingLink } from './siblings/sibling-link.ts';
 import type { PrefixArrivals } from './tracing/prefix-arrivals.ts';
 
@@ -23,6 +24,7 @@ export interface Router {
   readonly config: RouterConfig;
   readonly settings: LiveConfig<RouterConfig>;
   readonly fleet: FleetView;
+  readonly bodies: BodyReader;
   readonly health: ScrapeLoop;
   readonly prefix: PrefixView;
   readonly feed: EventFeed;

@@ -23,6 +23,37 @@ describe('JsonCursor', () => {
     );
   });
 
+  it('finds the end of strings of any length, with quotes and backslashes in every place', () => {
+    const unit = fc.constantFrom('"', '\\', '\\\\"', 'a', 'long stretch without anything special in it, at all', '\n');
+    fc.assert(
+      fc.property(fc.array(fc.array(unit).map((units) => units.join(''))), (texts) => {
+        const cursor = cursorOver(JSON.stringify(texts));
+        const read: string[] = [];
+        cursor.elements((i) => {
+          if (i % 2 === 0) read.push(cursor.string());
+          else cursor.skip();
+        });
+        expect(read).toEqual(texts.filter((_, i) => i % 2 === 0));
+      }),
+      { seed: 8, numRuns: 300 },
+    );
+  });
+
+  it('says where values stand, and goes on where it is told', () => {
+    const cursor = cursorOver('[ {"a": "]"} , 2]');
+    const places: (readonly [number, number])[] = [];
+    cursor.elements(() => {
+      const start = cursor.start();
+      if (start === 2) cursor.jump(12);
+      else cursor.skip();
+      places.push([start, cursor.end]);
+    });
+    expect(places).toEqual([
+      [2, 12],
+      [15, 16],
+    ]);
+  });
+
   it('reads elements, texts as they are written, and strings with escapes', () => {
     const cursor = cursorOver(' [ "a\\u00e9\\"" , 1.50 , {"x": [ ]} ] ');
     const seen: unknown[] = [];
@@ -36,6 +67,9 @@ describe('JsonCursor', () => {
     ['{"a" 1}', "':'"],
     ['{"a": 1', "',' or '}'"],
     ['{"a": "x', 'the end of a string'],
+    ['{"a": "x\\"', 'the end of a string'],
+    [`{"a": "${'x'.repeat(100)}\\"`, 'the end of a string'],
+    ['{"a"\u000b: 1}', "':'"],
     ['{1: 2}', 'a string'],
     ['{"a":', 'a value'],
   ])('says what it expected in %s', (json, expected) => {

@@ -48,7 +48,7 @@ export class DecisionsController {
   render(@Body() body: unknown): RenderedPrompt {
     const json = zodBody(renderBody, body);
     const api = json['messages'] === undefined ? 'completions' : 'chat';
-    const parsed = parseRequest(api, Buffer.from(JSON.stringify(json)), null);
+    const parsed = parseRequest(api, Buffer.from(JSON.stringify(json)), null, null);
     if (parsed.kind === 'problem') throw new Problem(400, 'invalid_request', parsed.problem.message);
     const { fleet, prefix, now } = this.#router;
     const pool = fleet.poolOf(parsed.request.model);

@@ -3,7 +3,7 @@ import { expectedOutputTokens, parseRequest, sessionHash } from './parse-request
 import type { Api, InferenceRequest } from './parse-request.ts';
 
 function parsed(body: object, api: Api = 'chat', session: string | null = null): InferenceRequest {
-  const result = parseRequest(api, Buffer.from(JSON.stringify(body)), session);
+  const result = parseRequest(api, Buffer.from(JSON.stringify(body)), session, null);
   if (result.kind !== 'request') throw new Error(result.problem.message);
   return result.request;
 }

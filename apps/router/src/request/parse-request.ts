@@ -1,6 +1,8 @@
 import type { RequestClass } from '@sluice/latency-model';
 import type { Problem } from '../http/problem.ts';
 import { badRequest } from '../http/problem.ts';
+import { readWhole } from './body-reader.ts';
+import type { BodyReader } from './body-reader.ts';
 
 export type Api = 'chat' | 'completions' | 'embeddings';
 
@@ -16,6 +18,7 @@ export interface InferenceRequest {
   readonly api: Api;
   /** Exactly the client's bytes. */
   readonly body: Buffer;
+  /** To be read only: messages may be shared with other requests. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Null when the client named none. */
   readonly model: string | null;
@@ -39,11 +42,19 @@ const COMPLETIONS_MAX_TOKENS = 16;
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 const positive = (value: unknown): number | null => (typeof value === 'number' && value >= 1 ? value : null);
 
-/** Parses a body, once. Fields of the wrong type count as absent: the engine's own answer about them passes through. */
-export function parseRequest(api: Api, body: Buffer, sessionHeader: string | null): ParsedRequest {
+/**
+ * Parses a body, once. Fields of the wrong type count as absent: the engine's own answer about them passes through.
+ * @param bodies knows messages of earlier bodies; null: the body is read whole
+ */
+export function parseRequest(
+  api: Api,
+  body: Buffer,
+  sessionHeader: string | null,
+  bodies: BodyReader | null,
+): ParsedRequest {
   let json: unknown;
   try {
-    json = JSON.parse(body.toString('utf8'));
+    json = api === 'chat' && bodies !== null ? bodies.readChat(body) : readWhole(body);
   } catch (error) {
     const message = body.length === 0 ? 'The body is empty' : `The body is not valid JSON: ${(error as Error).message}`;
     return { kind: 'problem', problem: badRequest(message) };
