@@ -21,7 +21,7 @@ export interface CompletedCommand {
 }
 
 /** Arguments that have known words besides what commander knows of choices. */
-const WORDS: Readonly<Record<string, readonly string[]>> = { explain: ['last', 'slowest'], trace: ['last'] };
+const WORDS: Readonly<Record<string, readonly string[]>> = { explain: ['last', 'slowest'], trace: ['last', 'slowest'] };
 
 /** Every command of the command line, the line itself first with an empty path: read from what parses it. */
 export function commandTable(program: Command): CompletedCommand[] {

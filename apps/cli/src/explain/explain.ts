@@ -1,5 +1,6 @@
-import type { ConfigView, DecisionRecord, Decisions, Requests, SiblingsView } from '@sluice/contracts';
+import type { ConfigView, DecisionRecord, Decisions, SiblingsView } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
+import { slowestId } from '../requests/slowest.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
 import { explainPage } from './page.ts';
@@ -46,13 +47,7 @@ async function lastDecision(client: AdminClient): Promise<DecisionRecord> {
   return last;
 }
 
-async function slowestDecision(client: AdminClient): Promise<DecisionRecord> {
-  const { requests } = await client.get<Requests>('router', '/requests?by=ttft&limit=1');
-  const [slowest] = requests;
-  if (slowest === undefined)
-    throw new AdminError('this router knows of no streamed answer: try sluice requests --by e2e');
-  return get(client, slowest.id);
-}
+const slowestDecision = async (client: AdminClient): Promise<DecisionRecord> => get(client, await slowestId(client));
 
 async function decisionOf(client: AdminClient, id: string): Promise<DecisionRecord> {
   try {

@@ -9,7 +9,7 @@ export function addTrace(program: Command, context: CommandContext): void {
   program
     .command('trace')
     .description('one request through every service, as a waterfall')
-    .argument('<id>', "a trace id, a decision (the answer's x-sluice-decision-id), or last")
+    .argument('<id>', "a trace id, a decision (the answer's x-sluice-decision-id), or last, or slowest")
     .option('--admin <url>', 'admin API to ask; repeat for services that run alone', repeatedOrigin)
     .addOption(tokenOption(context.token))
     .option('--json', 'the spans as the admin APIs have them', false)

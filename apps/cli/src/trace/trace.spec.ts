@@ -63,14 +63,15 @@ describe('sluice trace', () => {
     serve({
       '/readyz': { ready: true, services: { router: ready, 'latency-predictor': ready } },
       '/router/traces?limit=1': traces,
+      '/router/requests?by=ttft&limit=1': { requests: [{ id: 'r-1' }] },
       '/router/traces?limit=1&decision=r-1': traces,
       [`/router/traces/${traceId}`]: { traceId, spans: ROUTER },
       [`/latency-predictor/traces/${traceId}`]: { traceId, spans: [...PREDICTOR, ROUTER[0]] },
     });
 
-  it('finds the last trace, or that of a decision, and gathers it from every service, each span once', async () => {
+  it('finds the last trace, that of a decision or of the slowest, and gathers it from every service, each span once', async () => {
     const admin = [await system({ enabled: true, traces: [summary] })];
-    for (const id of ['last', 'r-1', traceId]) {
+    for (const id of ['last', 'slowest', 'r-1', traceId]) {
       const speaker = recorder(100);
       await printTrace(id, { admin, token: null, json: true }, speaker);
       const { spans } = JSON.parse(speaker.said.out) as { spans: TraceSpan[] };

@@ -1,5 +1,6 @@
 import type { Trace, Traces, TraceSpan } from '@sluice/contracts';
 import { AdminClient, AdminError } from '../admin-client.ts';
+import { slowestId } from '../requests/slowest.ts';
 import type { Speaker } from '../speaker.ts';
 import { traceLines } from './waterfall.ts';
 
@@ -16,7 +17,7 @@ const OFF =
 
 /**
  * Prints what every service still keeps of a trace.
- * @param id of a trace or a decision, or `last`
+ * @param id of a trace or a decision, or `last`, or `slowest`: the longest to its first token that is still known
  * @throws AdminError when an admin API cannot be used or nobody keeps the trace
  */
 export async function printTrace(id: string, options: TraceOptions, speaker: Speaker): Promise<void> {
@@ -29,8 +30,9 @@ export async function printTrace(id: string, options: TraceOptions, speaker: Spe
 }
 
 /** Of a decision's request, or of the last one: the router knows. */
-async function traceIdOf(id: string, clients: readonly AdminClient[]): Promise<string> {
+async function traceIdOf(asked: string, clients: readonly AdminClient[]): Promise<string> {
   const client = clients.find(({ services }) => services.has('router')) ?? clients[0]!;
+  const id = asked === 'slowest' ? await slowestId(client) : asked;
   const query = id === 'last' ? '' : `&decision=${encodeURIComponent(id)}`;
   const { enabled, traces } = await client.get<Traces>('router', `/traces?limit=1${query}`);
   if (traces[0] !== undefined) return traces[0].traceId;
