@@ -28,7 +28,7 @@ export function createEventBridgeService(config: EventBridgeConfig, context: Ser
     loadVocabulary: async (dir) => (await loadPromptKit(dir)).vocabulary,
     openStream: openKvEventStream,
     now: Date.now,
-    ...(tracing?.isOn && { spans: new BatchSpans(tracing, 'bridge kv.v1', 'producer') }),
+    ...(tracing && { spans: new BatchSpans(tracing, 'bridge kv.v1', 'producer') }),
     onBatch: (lagMs) => measured.observeLag(lagMs),
     feedMs: config.feedMs,
     timing: { replaySilenceMs: config.replaySilenceMs, idleCheckMs: config.idleCheckMs },

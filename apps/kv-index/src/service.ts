@@ -29,7 +29,7 @@ export function createKvIndexService(config: KvIndexConfig, context: ServiceCont
     writeDelayMs: config.writeDelayMs,
     storeWaitMs: config.storeWaitMs,
     now: Date.now,
-    ...(tracing?.isOn && { spans: new BatchSpans(tracing, 'apply kv.v1', 'consumer') }),
+    ...(tracing && { spans: new BatchSpans(tracing, 'apply kv.v1', 'consumer') }),
     onBatch: (lagMs) => measured.observeLag(lagMs),
     onStoreError: (error) => {
       measured.storeError();

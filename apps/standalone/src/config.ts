@@ -20,7 +20,7 @@ export interface StandaloneConfig {
   readonly kvIndex: KvIndexConfig;
   readonly eventBridge: EventBridgeConfig;
   readonly latencyPredictor: LatencyPredictorConfig;
-  /** Null: nothing is traced. */
+  /** Null: tracing is disabled. */
   readonly tracing: TracingConfig | null;
 }
 

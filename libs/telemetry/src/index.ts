@@ -13,7 +13,8 @@ export type {
 } from './metrics.ts';
 export { contextOf, parseTraceparent } from './tracing/trace-context.ts';
 export type { ParsedTraceparent } from './tracing/trace-context.ts';
-export { NO_SPAN, NO_TRACING, openTracing } from './tracing/tracing.ts';
+export { openTracing } from './tracing/open-tracing.ts';
+export { NO_SPAN, NO_TRACING } from './tracing/tracing.ts';
 export type {
   AttributeValue,
   ExportCounters,
@@ -24,6 +25,7 @@ export type {
   SpanOptions,
   Tracing,
 } from './tracing/tracing.ts';
+export type { TraceShare } from './tracing/sampling.ts';
 export { parseTracingConfig } from './tracing/tracing-config.ts';
 export type { ParsedTracing, SamplerId, TracingConfig } from './tracing/tracing-config.ts';
 export { Attribute, GenAi } from './tracing/semantics.ts';

@@ -66,6 +66,12 @@ describe('explainPage', () => {
     `);
   });
 
+  it('names the trace of a request that was sampled', () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    expect(linesOf(page(decision({ traceId })), /^trace /)).toEqual([`trace    ${traceId}: sluice trace ab12cd34-7`]);
+    expect(linesOf(page(decision()), /^trace /)).toEqual([]);
+  });
+
   it.each([80, 100, 120])('fits %d columns, whatever names and numbers there are', (width) => {
     const many = Array.from({ length: 40 }, (_, i) =>
       candidate(`worker-with-a-long-name-${i}`, 1000 * i ** 3 + 1, { inflightRequests: 1234, siblingRequests: 999 }),

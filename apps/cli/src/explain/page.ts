@@ -63,6 +63,7 @@ function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptio
       ? []
       : [`kept     ${kept} of ${decision.candidates.length} workers for others: ${level.tenant} floods`]),
   ];
+  if (decision.traceId !== null) lines.push(`trace    ${decision.traceId}: sluice trace ${decision.id}`);
   return [
     styles.bold(`decision ${decision.id}`),
     `made     ${at}, ${duration(Math.max(0, nowMs - decision.atMs))} ago`,

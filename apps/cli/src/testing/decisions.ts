@@ -43,6 +43,7 @@ export const decision = (rest: Partial<DecisionRecord> = {}): DecisionRecord => 
   movedFrom: null,
   followedBy: null,
   level: { tenant: 'acme', priority: 3, ttftSloMs: 500, tpotSloMs: null, deadlineMs: null },
+  traceId: null,
   worker: 'w1',
   tieCost: 51.5,
   candidates: [candidate('w1', 51), candidate('w2', 50), candidate('w3', 80)],

@@ -1,4 +1,4 @@
-import type { DecisionRecord, Traces } from '@sluice/contracts';
+import type { DecisionRecord } from '@sluice/contracts';
 import { useEffect, useState } from 'preact/hooks';
 import { clock, count, duration } from '../format.ts';
 import { AdminError, getJson } from '../net/admin.ts';
@@ -14,8 +14,6 @@ import { Happened } from './happened.tsx';
 interface Found {
   readonly decision: DecisionRecord;
   readonly chain: readonly DecisionRecord[];
-  /** Trace of the request, where it was sampled and is still kept. */
-  readonly traceId: string | null;
 }
 
 async function decisionOf(id: string): Promise<DecisionRecord | null> {
@@ -25,14 +23,6 @@ async function decisionOf(id: string): Promise<DecisionRecord | null> {
     if (error instanceof AdminError && error.status === 404) return null;
     throw error;
   }
-}
-
-async function traceOf(chain: readonly DecisionRecord[]): Promise<string | null> {
-  for (const { id } of chain) {
-    const { traces } = await getJson<Traces>(`router/traces?decision=${encodeURIComponent(id)}`);
-    if (traces[0] !== undefined) return traces[0].traceId;
-  }
-  return null;
 }
 
 /** Why a request went where it went: the candidates, what they would have cost, and what happened. */
@@ -49,8 +39,7 @@ export function WhyView({ id }: { id: string }) {
       if (!isHere) return;
       if (decision === null) return setFound('missing');
       const chain = await chainOf(decision, decisionOf);
-      const traceId = await traceOf(chain);
-      if (isHere) setFound({ decision, chain, traceId });
+      if (isHere) setFound({ decision, chain });
     };
     load().catch((error: unknown) => isHere && setFound(error as Error));
     return () => {
@@ -77,8 +66,9 @@ export function WhyView({ id }: { id: string }) {
   return <Why {...found} />;
 }
 
-function Why({ decision, chain, traceId }: Found) {
-  const { id, atMs, model, pool, policy, basis, level, promptTokens, expectedOutputTokens, exactPrompt } = decision;
+function Why({ decision, chain }: Found) {
+  const { id, atMs, traceId, model, pool, policy, basis, level, promptTokens, expectedOutputTokens, exactPrompt } =
+    decision;
   const kept = decision.candidates.filter(({ keptForOthers }) => keptForOthers).length;
   return (
     <section class="panel why" aria-label={`Decision ${id}`}>

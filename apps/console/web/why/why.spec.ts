@@ -45,6 +45,7 @@ const decision = (candidates: readonly DecisionCandidate[], rest: Partial<Decisi
   movedFrom: null,
   followedBy: null,
   level: { tenant: 'default', priority: 0, ttftSloMs: null, tpotSloMs: null, deadlineMs: null },
+  traceId: null,
   worker: candidates[0]!.worker,
   tieCost: null,
   candidates,

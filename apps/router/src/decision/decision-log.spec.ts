@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PRIORS } from '@sluice/latency-model';
 import { poolId, workerId } from '@sluice/model';
+import { seededRng } from '@sluice/numerics';
 import { createDecisionTerms, createFleetTable } from '@sluice/routing';
 import { DecisionLog } from './decision-log.ts';
 import type { DecisionSubject } from './decision-log.ts';
@@ -15,6 +16,7 @@ const subject: DecisionSubject = {
   retryOf: null,
   movedFrom: null,
   level: { tenant: 'default', priority: 0, ttftSloMs: 500, tpotSloMs: null, deadlineMs: null },
+  traceId: null,
   shadows: [],
 };
 const query = { promptTokens: 100, expectedOutputTokens: 20, sessionHash: null };
@@ -93,6 +95,26 @@ describe('DecisionLog', () => {
       [false, false],
       [true, true],
     ]);
+  });
+
+  it('gives the cheapest candidates and the chosen one as the whole record has them', () => {
+    const rng = seededRng(11);
+    const costs = [NaN, Infinity, 1, 2, 3, 4, 5, 6];
+    for (let round = 0; round < 300; round++) {
+      const workers = 1 + Math.floor(rng() * 12);
+      const most = 1 + Math.floor(rng() * 12);
+      const { table, ids, terms } = filled(workers);
+      for (let row = 0; row < workers; row++) terms.cost[row] = costs[Math.floor(rng() * costs.length)]!;
+      const log = new DecisionLog(1, 'b');
+      const id = log.add(subject, query, table.columns, ids, terms, Math.floor(rng() * workers), 0, []);
+      const whole = log.get(id)!;
+      const sorted = [...whole.candidates].sort((a, b) => (a.cost ?? 1e9) - (b.cost ?? 1e9));
+      const cheapest = sorted.slice(0, most);
+      const chosen = sorted.find(({ worker }) => worker === whole.worker)!;
+      const expected = cheapest.includes(chosen) ? cheapest : [...cheapest, chosen];
+      expect(log.brief(id, most)).toEqual({ record: { ...whole, candidates: expected }, of: workers });
+    }
+    expect(new DecisionLog(1, 'b').brief('b-0', 3)).toBeNull();
   });
 
   it('keeps the last ones, newest first, and grows its slots with the pool', () => {

@@ -24,6 +24,8 @@ export interface DecisionSubject {
   /** Decision by which the request was held for another worker before it was moved here, or null. */
   readonly movedFrom: string | null;
   readonly level: ServiceLevel;
+  /** Trace of the request; null where it was not sampled. */
+  readonly traceId: string | null;
   /** What shadow policies would have done; empty when they were not asked. */
   readonly shadows: readonly DecisionShadow[];
 }
@@ -134,6 +136,15 @@ export class DecisionLog {
     return entry === null ? null : this.#view(entry);
   }
 
+  /**
+   * A decision with no more than its `most` cheapest candidates, cheapest first, and the chosen one: for readers on the
+   * request's path, where a record of a large fleet is too dear. `of`: how many candidates there were.
+   */
+  brief(id: string, most: number): { readonly record: DecisionRecord; readonly of: number } | null {
+    const entry = this.#find(id);
+    return entry === null ? null : { record: this.#view(entry, cheapestRows(entry, most)), of: entry.size };
+  }
+
   /** The newest `limit` decisions, newest first. */
   last(limit: number): DecisionRecord[] {
     const views: DecisionRecord[] = [];
@@ -229,15 +240,9 @@ export class DecisionLog {
     };
   }
 
-  #view(entry: Entry): DecisionRecord {
-    const { size, numbers, names } = entry;
-    const cell = (column: number, row: number): number | null => finite(numbers[column * size + row]!);
-    const candidates = entry.ids.slice(0, size).map((worker, row): DecisionCandidate => {
-      const signals = Object.fromEntries(COLUMNS.map((name, column) => [name, cell(column, row)])) as Signals;
-      const terms = Object.fromEntries(names.map((name, k) => [name, cell(COLUMNS.length + 1 + k, row)]));
-      const [up, keptForOthers] = [numbers[row]! > 0, numbers[row] === KEPT];
-      return { worker, ...signals, up, keptForOthers, cost: cell(COLUMNS.length, row), terms };
-    });
+  /** @param rows of the candidates that it is to have; default: all */
+  #view(entry: Entry, rows: readonly number[] = Array.from({ length: entry.size }, (_, row) => row)): DecisionRecord {
+    const { size, numbers } = entry;
     const leastCost = numbers.subarray(COLUMNS.length * size, (COLUMNS.length + 1) * size).reduce(least, Infinity);
     return {
       id: this.idOf(entry.sequence),
@@ -250,10 +255,35 @@ export class DecisionLog {
       worker: entry.ids[entry.row]!,
       tieCost: finite(Math.max(entry.tieCost, leastCost)),
       followedBy: entry.followedBy,
-      candidates,
+      candidates: rows.map((row) => candidateOf(entry, row)),
       outcome: entry.result,
     };
   }
+}
+
+function candidateOf({ numbers, size, names, ids }: Entry, row: number): DecisionCandidate {
+  const cell = (column: number): number | null => finite(numbers[column * size + row]!);
+  const signals = {} as Signals;
+  for (let k = 0; k < COLUMNS.length; k++) signals[COLUMNS[k]!] = cell(k);
+  const terms: Record<string, number | null> = {};
+  for (let k = 0; k < names.length; k++) terms[names[k]!] = cell(COLUMNS.length + 1 + k);
+  const [up, keptForOthers] = [numbers[row]! > 0, numbers[row] === KEPT];
+  return { worker: ids[row]!, ...signals, up, keptForOthers, cost: cell(COLUMNS.length), terms };
+}
+
+function cheapestRows({ numbers, size, row: chosen }: Entry, most: number): number[] {
+  const costOf = (row: number): number => finite(numbers[COLUMNS.length * size + row]!) ?? Infinity;
+  const rows: number[] = [];
+  for (let row = 0; row < size; row++) {
+    const cost = costOf(row);
+    if (rows.length === most && cost >= costOf(rows[most - 1]!)) continue;
+    let at = rows.length;
+    while (at > 0 && costOf(rows[at - 1]!) > cost) at--;
+    rows.splice(at, 0, row);
+    if (rows.length > most) rows.pop();
+  }
+  if (!rows.includes(chosen)) rows.push(chosen);
+  return rows;
 }
 
 function copy(from: ArrayLike<number>, size: number, to: Float64Array, at: number): number {

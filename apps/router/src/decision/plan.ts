@@ -153,6 +153,7 @@ function record(router: Router, turn: Turn, row: number, nowMs: number): string 
     retryOf: last(turn.tried),
     movedFrom: plan?.decisionId ?? null,
     level,
+    traceId: turn.trace.root.traceId,
     shadows: isFirst ? router.shadows.consider(pool, query, row) : [],
   };
   const { keptRows } = pool.flow;

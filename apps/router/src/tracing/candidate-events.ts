@@ -1,28 +1,26 @@
-import type { DecisionRecord } from '@sluice/contracts';
 import type { AttributeValue, Span } from '@sluice/telemetry';
+import type { DecisionLog } from '../decision/decision-log.ts';
 
 /** So many of the cheapest have an event each; the record of the decision has all of them. */
 const MOST = 16;
 
 /** A span event for each candidate of a decision with its terms, cheapest first, and for the chosen one in any case. */
-export function addCandidates(span: Span, decision: DecisionRecord | null, atMs: number): void {
+export function addCandidates(span: Span, decisions: DecisionLog, id: string, atMs: number): void {
+  const decision = decisions.brief(id, MOST);
   if (decision === null) return;
-  const { candidates, worker, unit } = decision;
-  const byCost = [...candidates].sort((a, b) => (a.cost ?? Infinity) - (b.cost ?? Infinity));
-  const shown = byCost.slice(0, MOST);
-  const chosen = byCost.find((candidate) => candidate.worker === worker);
-  if (chosen !== undefined && !shown.includes(chosen)) shown.push(chosen);
+  const { record, of } = decision;
+  const { candidates, worker, unit } = record;
   span.set({
-    'sluice.decision.id': decision.id,
-    'sluice.decision.policy': decision.basis,
+    'sluice.decision.id': id,
+    'sluice.decision.policy': record.basis,
     'sluice.decision.unit': unit,
     'sluice.decision.worker': worker,
-    'sluice.decision.candidates': candidates.length,
-    'sluice.decision.candidates_shown': shown.length,
-    'sluice.prompt.tokens': decision.promptTokens,
-    'sluice.expected.output_tokens': decision.expectedOutputTokens,
+    'sluice.decision.candidates': of,
+    'sluice.decision.candidates_shown': candidates.length,
+    'sluice.prompt.tokens': record.promptTokens,
+    'sluice.expected.output_tokens': record.expectedOutputTokens,
   });
-  for (const candidate of shown) {
+  for (const candidate of candidates) {
     const attributes: Record<string, AttributeValue | undefined> = {
       'sluice.worker': candidate.worker,
       'sluice.chosen': candidate.worker === worker || undefined,

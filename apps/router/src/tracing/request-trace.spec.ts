@@ -74,6 +74,21 @@ describe('RequestTrace', () => {
     }
   });
 
+  it('is named by the record of the decision, where it is sampled', async () => {
+    await start('parentbased_always_off', { a: fine });
+    const recordOf = async (flags: string) => {
+      const answer = await send(router.url, { body: streamed, headers: fromClient(flags) });
+      return router.service.decision(String(answer.headers['x-sluice-decision-id']))!;
+    };
+    expect((await recordOf('01')).traceId).toBe(traceId);
+    expect((await recordOf('00')).traceId).toBeNull();
+    const decide = (await spansOf(traceId)).find(({ name }) => name === 'decide')!;
+    expect(decide.events.map(({ name, attributes }) => [name, attributes['sluice.worker']])).toEqual([
+      ['candidate', 'a'],
+    ]);
+    expect(decide.attributes).toMatchObject({ 'sluice.decision.candidates': 1, 'sluice.decision.worker': 'a' });
+  });
+
   it('has a call for each attempt, and says which failed and why', async () => {
     await start('always_on', { a: (_request, response) => void response.destroy(), b: fine });
     for (let i = 0; i < 2; i++) await send(router.url, { body: streamed });
@@ -118,8 +133,8 @@ describe('RequestTrace', () => {
     expect(contexts).toEqual([null, null]);
     expect(tracing.kept.all()).toEqual([]);
     const [continued, begun] = seen.map(({ headers }) => parseTraceparent(String(headers['traceparent']))!);
-    expect(continued).toMatchObject({ traceId, sampled: false });
-    expect(continued!.spanId).not.toBe('b7ad6b7169203331');
+    expect(continued).toEqual({ traceId, spanId: 'b7ad6b7169203331', sampled: false });
+    expect(seen[0]!.headers['tracestate']).toBe('vendor=x');
     expect(begun!.sampled).toBe(false);
   });
 

@@ -5,6 +5,7 @@ import type { Span, SpanAttributes, Tracing } from '@sluice/telemetry';
 import type { Attempt } from '../decision/settle.ts';
 import type { DecisionLog } from '../decision/decision-log.ts';
 import type { Plan, PlanResult } from '../decision/plan.ts';
+import type { Worker } from '../fleet/worker.ts';
 import type { Due, Turn } from '../flow/turn.ts';
 import type { Result } from '../metrics.ts';
 import type { Prompt } from '../prefix/prefix-view.ts';
@@ -24,7 +25,19 @@ const OPERATIONS: Readonly<Record<Api, string>> = {
   completions: 'text_completion',
   embeddings: 'embeddings',
 };
+const SERVER_SPANS: Readonly<Record<Api, string>> = {
+  chat: `POST ${API_PATHS.chat}`,
+  completions: `POST ${API_PATHS.completions}`,
+  embeddings: `POST ${API_PATHS.embeddings}`,
+};
 const NOTHING: readonly string[] = [];
+
+interface Address {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+/** Parsed once: it is in the span of every attempt. */
+const ADDRESSES = new WeakMap<Worker, Address>();
 /** What did not fail, though it was not completed: the client left, or the engine said what is wrong with the request. */
 const NO_FAULT: ReadonlySet<Result> = new Set(['completed', 'client-abort', 'rejected']);
 
@@ -82,7 +95,7 @@ export class RequestTrace {
     const span = this.#step('decide', {}, endMs, false);
     if (planned.kind === 'plan') {
       this.root.set({ 'sluice.decision.id': planned.decisionId });
-      addCandidates(span, decisions.get(planned.decisionId), endMs);
+      addCandidates(span, decisions, planned.decisionId, endMs);
     } else span.fail(planned.reason);
     span.end(endMs);
   }
@@ -103,7 +116,7 @@ export class RequestTrace {
     const { root } = this;
     if (!root.isRecorded) return { span: NO_SPAN, headers: headersOf(root.context) };
     const operation = OPERATIONS[request.api];
-    const { hostname, port } = new URL(worker.spec.url);
+    const { host, port } = addressOf(worker);
     const attributes: SpanAttributes = {
       [GenAi.operation]: operation,
       // by the convention: the flavour of the API, not who made the engine
@@ -111,8 +124,8 @@ export class RequestTrace {
       [GenAi.requestModel]: request.model ?? undefined,
       [GenAi.requestStream]: request.streamed,
       [GenAi.requestMaxTokens]: request.maxTokens ?? undefined,
-      [Attribute.serverAddress]: hostname,
-      [Attribute.serverPort]: Number(port) || undefined,
+      [Attribute.serverAddress]: host,
+      [Attribute.serverPort]: port,
       'sluice.pool': worker.spec.pool,
       'sluice.worker': worker.spec.id,
       'sluice.decision.id': decisionId,
@@ -169,21 +182,34 @@ export class RequestTrace {
   }
 }
 
-/** Of all requests where tracing is off. */
+/** Of all requests where tracing is off, and of those whose clients say that they are not sampled. */
 export const UNTRACED = new RequestTrace(NO_SPAN, 0);
 
 /** The trace of a request that is arriving, or goes on with its client's. */
 export function beginTrace(tracing: Tracing, api: Api, headers: IncomingHttpHeaders): RequestTrace {
   if (!tracing.isOn) return UNTRACED;
   const startMs = performance.now();
-  const route = API_PATHS[api];
   const parent = contextOf(headers['traceparent'], headers['tracestate']);
-  const attributes = {
-    [Attribute.httpMethod]: 'POST',
-    [Attribute.httpRoute]: route,
-    [GenAi.operation]: OPERATIONS[api],
-  };
-  return new RequestTrace(tracing.start(`POST ${route}`, parent, { kind: 'server', startMs, attributes }), startMs);
+  const root = tracing.start(SERVER_SPANS[api], parent, { kind: 'server', startMs });
+  if (root === NO_SPAN) return UNTRACED;
+  if (root.isRecorded) {
+    root.set({
+      [Attribute.httpMethod]: 'POST',
+      [Attribute.httpRoute]: API_PATHS[api],
+      [GenAi.operation]: OPERATIONS[api],
+    });
+  }
+  return new RequestTrace(root, startMs);
+}
+
+function addressOf(worker: Worker): Address {
+  let address = ADDRESSES.get(worker);
+  if (address === undefined) {
+    const { hostname, port } = new URL(worker.spec.url);
+    address = { host: hostname, port: Number(port) || undefined };
+    ADDRESSES.set(worker, address);
+  }
+  return address;
 }
 
 function headersOf(context: TraceContext | null): readonly string[] {

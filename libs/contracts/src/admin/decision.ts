@@ -78,6 +78,7 @@ export const decisionRecordSchema = z.object({
   level: z
     .object({ tenant: z.string(), priority: z.number(), ttftSloMs: known(), tpotSloMs: known(), deadlineMs: known() })
     .describe('What the request asked for; null: unconstrained'),
+  traceId: z.string().nullable().describe('Trace of the request, for `GET /traces/ID`; null: it was not sampled'),
   worker: z.string().describe('The one chosen'),
   tieCost: known().describe('Candidates that cost this or less tied with the cheapest; null when none had a cost'),
   candidates: z.array(decisionCandidateSchema),

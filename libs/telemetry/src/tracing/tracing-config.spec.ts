@@ -8,9 +8,10 @@ const configOf = (env: Record<string, string>) => {
 };
 
 describe('parseTracingConfig', () => {
-  it('is off unless a sampler or an endpoint is named', () => {
-    expect(configOf({})).toBeNull();
-    expect(configOf({ OTEL_TRACES_SAMPLER: 'always_off', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' })).toBeNull();
+  it('is off unless a sampler or an endpoint is named, and disabled for good when the variable says so', () => {
+    expect(configOf({})?.sampler).toBeNull();
+    const off = { OTEL_TRACES_SAMPLER: 'always_off', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' };
+    expect(configOf(off)).toMatchObject({ sampler: null, endpoint: 'http://c:4318/v1/traces' });
     expect(configOf({ OTEL_TRACES_SAMPLER: 'always_on', OTEL_SDK_DISABLED: 'true' })).toBeNull();
   });
 

@@ -9,7 +9,8 @@ const SAMPLERS = [
 export type SamplerId = (typeof SAMPLERS)[number];
 
 export interface TracingConfig {
-  readonly sampler: SamplerId;
+  /** Null: no trace begins here until somebody changes that; those of others are gone on with. */
+  readonly sampler: SamplerId | null;
   /** Share of the traces that the ratio samplers take, 0 to 1. */
   readonly ratio: number;
   /** Where spans are posted to (OTLP over HTTP, protobuf); null: they are only kept here. */
@@ -22,7 +23,7 @@ export interface TracingConfig {
   readonly resource: Readonly<Record<string, string>>;
 }
 export type ParsedTracing =
-  /** Null: nothing is traced. */
+  /** Null: disabled. */
   { readonly ok: true; readonly config: TracingConfig | null } | { readonly ok: false; readonly errors: string[] };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,7 +33,7 @@ const MAX_RESOURCE_ATTRIBUTES = 64;
 
 /**
  * Tracing by the standard variables of OpenTelemetry, or every error at once. It is on when a sampler other than
- * `always_off` or an endpoint is named; `OTEL_SDK_DISABLED=true` switches it off whatever else is set.
+ * `always_off` or an endpoint is named; `OTEL_SDK_DISABLED=true` disables it whatever else is set.
  */
 export function parseTracingConfig(env: Environment): ParsedTracing {
   const errors: string[] = [];
@@ -43,8 +44,9 @@ export function parseTracingConfig(env: Environment): ParsedTracing {
     choice(env, name, ['http/protobuf'], 'http/protobuf', errors);
   }
   if (exporter === 'otlp' && endpoint === null) errors.push(`OTEL_TRACES_EXPORTER: 'otlp' needs ${ENDPOINT}`);
+  const isAsked = Boolean(env['OTEL_TRACES_SAMPLER']) || endpoint !== null;
   const config: TracingConfig = {
-    sampler,
+    sampler: isAsked && sampler !== 'always_off' ? sampler : null,
     ratio: number(env, 'OTEL_TRACES_SAMPLER_ARG', 0, 1, 1, errors),
     endpoint: exporter === 'otlp' ? endpoint : null,
     exportDelayMs: number(env, 'OTEL_BSP_SCHEDULE_DELAY', 1, 600_000, 5000, errors),
@@ -52,9 +54,7 @@ export function parseTracingConfig(env: Environment): ParsedTracing {
     resource: resourceOf(env['OTEL_RESOURCE_ATTRIBUTES'] ?? '', errors),
   };
   if (errors.length > 0) return { ok: false, errors };
-  const asked = Boolean(env['OTEL_TRACES_SAMPLER']) || endpoint !== null;
-  const isOn = asked && sampler !== 'always_off' && env['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true';
-  return { ok: true, config: isOn ? config : null };
+  return { ok: true, config: env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' ? null : config };
 }
 
 function endpointOf(env: Environment, errors: string[]): string | null {

@@ -1,6 +1,5 @@
 import type { TraceContext, TraceSpan } from '@sluice/contracts';
-import type { Logger } from '../logger.ts';
-import type { TracingConfig } from './tracing-config.ts';
+import type { TraceShare } from './sampling.ts';
 
 export type SpanKindName = TraceSpan['kind'];
 export type AttributeValue = string | number | boolean | readonly string[] | readonly number[];
@@ -19,7 +18,9 @@ export interface SpanOptions {
 export interface Span {
   /** False: nothing is recorded, and attributes need not be gathered. */
   readonly isRecorded: boolean;
-  /** What those are told who go on with the trace; null when this process does not trace. */
+  /** Null where nothing is recorded. */
+  readonly traceId: string | null;
+  /** What those are told who go on with the trace; null: nothing, or what the client says. */
   readonly context: TraceContext | null;
   child(name: string, options?: SpanOptions): Span;
   set(attributes: SpanAttributes): void;
@@ -46,12 +47,15 @@ export interface ExportCounters {
 
 /** Makes the spans of one service. Nothing here throws or waits for a receiver of spans. */
 export interface Tracing {
+  /** Whether traces may begin here. */
   readonly isOn: boolean;
   readonly kept: KeptSpans;
   readonly counters: Readonly<ExportCounters>;
   /** The first span here of what a client began, sampled by the configuration. `parent`: what the client sent, or null. */
   start(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
-  /** Goes on with a trace that is sampled already. Without a context, as messages of other requests come: nothing. */
+  /** From now on traces are taken of this share of the requests whose clients do not decide; null: as configured. */
+  setShare(share: TraceShare | null): void;
+  /** Goes on with a trace that is sampled already, whatever the share of those that begin here. Without a context, as messages of other requests come: nothing. */
   follow(name: string, parent: TraceContext | null, options?: SpanOptions): Span;
   /** Keeps finished spans of others, such as engines, beside its own. */
   receive(spans: readonly TraceSpan[]): void;
@@ -62,6 +66,7 @@ export interface Tracing {
 /** Of requests that are not traced. */
 export const NO_SPAN: Span = {
   isRecorded: false,
+  traceId: null,
   context: null,
   child: () => NO_SPAN,
   set: () => undefined,
@@ -70,23 +75,14 @@ export const NO_SPAN: Span = {
   end: () => undefined,
 };
 
-/** Where tracing is off. */
+/** Where tracing is disabled, for good. */
 export const NO_TRACING: Tracing = {
   isOn: false,
   kept: { trace: () => [], all: () => [] },
   counters: { exported: 0, failed: 0 },
+  setShare: () => undefined,
   start: () => NO_SPAN,
   follow: () => NO_SPAN,
   receive: () => undefined,
   close: () => Promise.resolve(),
 };
-
-/**
- * The tracing of one service. OpenTelemetry's SDK (20 MB of memory) is loaded by the first call with a configuration;
- * null: nothing is traced, and nothing loaded.
- */
-export async function openTracing(service: string, config: TracingConfig | null, logger: Logger): Promise<Tracing> {
-  if (config === null) return NO_TRACING;
-  const { OtelTracing } = await import('./otel-tracing.ts');
-  return new OtelTracing(service, config, logger);
-}

@@ -4,7 +4,8 @@ import { createLogger } from '../logger.ts';
 import { startOtlpReceiver } from '../testing/otlp-receiver.ts';
 import type { OtlpReceiver } from '../testing/otlp-receiver.ts';
 import { parseTraceparent } from './trace-context.ts';
-import { NO_SPAN, openTracing } from './tracing.ts';
+import { openTracing } from './open-tracing.ts';
+import { NO_SPAN } from './tracing.ts';
 import type { Tracing } from './tracing.ts';
 import { parseTracingConfig } from './tracing-config.ts';
 
@@ -15,7 +16,7 @@ const fromClient = (flags: '00' | '01'): TraceContext => ({
   tracestate: 'vendor=x',
 });
 
-describe('OtelTracing', () => {
+describe('SpanRecorder', () => {
   let receiver: OtlpReceiver;
   let log: string[];
   const opened: Tracing[] = [];
@@ -97,12 +98,7 @@ describe('OtelTracing', () => {
     expect(taken.context!.tracestate).toBe('vendor=x');
     expect(parseTraceparent(taken.context!.traceparent)).toMatchObject({ traceId, sampled: true });
     const left = tracing.start('left', fromClient('00'));
-    expect(left.isRecorded).toBe(false);
-    const told = parseTraceparent(left.context!.traceparent)!;
-    expect(told).toMatchObject({ traceId, sampled: false });
-    expect(told.spanId).not.toBe(clientSpanId);
-    expect(left.child('below')).toBe(NO_SPAN);
-    left.end();
+    expect(left).toBe(NO_SPAN);
     taken.end();
     const begun = tracing.start('begun', null);
     expect(begun.isRecorded).toBe(true);
@@ -110,6 +106,54 @@ describe('OtelTracing', () => {
     await tracing.close();
     expect(receiver.spans.map(({ name }) => name)).toEqual(['taken', 'begun']);
     expect(receiver.spans[1]!.parentSpanId).toBeNull();
+  });
+
+  it('tells who goes on with a trace that is not taken, unless its client has said so already', async () => {
+    const tracing = await open({ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' });
+    const overruled = tracing.start('x', fromClient('01'));
+    expect(overruled).toMatchObject({ isRecorded: false, traceId: null, context: { tracestate: 'vendor=x' } });
+    const told = parseTraceparent(overruled.context!.traceparent)!;
+    expect(told).toMatchObject({ traceId, sampled: false });
+    expect(told.spanId).not.toBe(clientSpanId);
+    const begun = [1, 2].map(() => parseTraceparent(tracing.start('x', null).context!.traceparent)!);
+    expect(begun.map(({ sampled }) => sampled)).toEqual([false, false]);
+    expect(new Set(begun.map((each) => each.traceId)).size).toBe(2);
+    expect(tracing.start('x', fromClient('00'))).toBe(NO_SPAN);
+    const nothing = overruled.child('below');
+    nothing.set({ a: 1 });
+    nothing.end();
+    overruled.end();
+    expect(tracing.kept.all()).toEqual([]);
+  });
+
+  it('takes another share from when it is told to, also where none was named, and goes back', async () => {
+    const tracing = await open({});
+    expect(tracing.isOn).toBe(false);
+    expect(tracing.start('x', fromClient('01'))).toBe(NO_SPAN);
+    tracing.setShare(0);
+    expect(tracing.isOn).toBe(true);
+    expect(tracing.start('x', null).isRecorded).toBe(false);
+    expect(tracing.start('x', fromClient('01')).isRecorded).toBe(true);
+    tracing.setShare(1);
+    expect(tracing.start('x', null).isRecorded).toBe(true);
+    tracing.setShare(null);
+    expect(tracing.start('x', fromClient('01'))).toBe(NO_SPAN);
+    const all = await open({ OTEL_TRACES_SAMPLER: 'always_on' });
+    all.setShare('off');
+    expect(all.start('x', null)).toBe(NO_SPAN);
+    all.setShare(null);
+    expect(all.start('x', fromClient('00')).isRecorded).toBe(true);
+  });
+
+  it('cuts long texts, and ends once', async () => {
+    const tracing = await open({ OTEL_TRACES_SAMPLER: 'always_on' });
+    const span = tracing.start('x', null, { attributes: { text: 'a'.repeat(5000) } });
+    span.end(Date.now() - 60_000);
+    span.end();
+    const [kept, ...more] = tracing.kept.all();
+    expect(more).toEqual([]);
+    expect(kept!.attributes['text']).toHaveLength(1024);
+    expect(kept!.durationMs).toBe(0);
   });
 
   it('takes about the share that it is told, and none at 0, and the same traces in every process', async () => {
@@ -168,9 +212,11 @@ describe('OtelTracing', () => {
     expect(receiver.spans).toHaveLength(4);
   });
 
-  it('makes nothing where it is off', async () => {
-    const tracing = await open({});
+  it('makes nothing where it is disabled', async () => {
+    const tracing = await open({ OTEL_TRACES_SAMPLER: 'always_on', OTEL_SDK_DISABLED: 'true' });
+    tracing.setShare(1);
     expect(tracing.isOn).toBe(false);
+    expect(tracing.follow('x', fromClient('01'))).toBe(NO_SPAN);
     expect(tracing.start('x', fromClient('01'))).toBe(NO_SPAN);
     expect(tracing.kept.all()).toEqual([]);
   });
