@@ -13,13 +13,13 @@ export type RequestBody = Readonly<Record<string, unknown>>;
 /** Chat templates of a model as its files name them: one text, or several of which one may be for tools. */
 export type ChatTemplates = ReadonlyMap<string, string>;
 
-/** Renders chat requests to the text that vLLM tokenises for `/v1/chat/completions`. */
+/** Renders chat requests to the text that vLLM tokenises for `/v1/chat/completions`, in pieces. */
 export interface ChatRenderer {
   /**
    * @param source Bytes of the body, for what a parsed body has lost: `1.0` against `1`, the order of keys like "10".
    * @throws Unrenderable when the request has no text, or vLLM would refuse it.
    */
-  render(body: RequestBody, source: Uint8Array | null): string;
+  render(body: RequestBody, source: Uint8Array | null): readonly string[];
 }
 
 interface CompiledTemplate extends Template {
@@ -69,7 +69,7 @@ export function createChatRenderer(templates: ChatTemplates, specialTokens: Dict
       const conversation = template.developer ? parsed : withoutDeveloperRole(parsed);
       const variables = templateVariables(body, members, tools, specialTokens);
       return body['continue_final_message'] === true
-        ? renderContinued(template, conversation, variables, now)
+        ? [renderContinued(template, conversation, variables, now)]
         : template.render([...variables, ['messages', conversation]], now);
     },
   };
@@ -166,7 +166,7 @@ function renderContinued(
   const content = last.get('content');
   const [final, tagged] = tagEnd(content);
   const messages = [...conversation.slice(0, -1), new Map(last).set('content', tagged)];
-  const text = template.render([...variables, ['messages', messages]], now);
+  const text = template.render([...variables, ['messages', messages]], now).join('');
   const tag = text.lastIndexOf(CONTINUE_TAG.trimEnd());
   if (tag < 0 || !text.includes(strip(final, null)) || !template.source.includes('content')) {
     throw new Unrenderable('the chat template does not keep the final message that is to be continued');

@@ -5,6 +5,8 @@ import type { TokenAlphabet } from './token-text.ts';
 export interface Normalizer {
   /** @param first Whether the piece starts the prompt. */
   apply(piece: string, first: boolean): string;
+  /** Whether the piece is Unicode text that stays as it is, whatever stands before and behind it; false when not sure. */
+  keeps(piece: string): boolean;
   /** Whether a text that it leaves as it is would be left so in pieces too. */
   readonly piecewise: boolean;
 }
@@ -13,7 +15,12 @@ type Step = (piece: string, first: boolean) => string;
 
 /** Pre-tokenizers that only cut the text. */
 const CUTTERS = ['Split', 'Digits', 'Punctuation', 'UnicodeScripts', 'FixedLength'];
-const COMBINING = /[^\0-\u02ff]/;
+/**
+ * Characters that NFC may change, or join with the one before: all but ranges of assigned characters of which that is
+ * known. Latin, Cyrillic, punctuation and symbols, CJK, kana, Hangul syllables, full-width forms, emoji (as surrogates).
+ */
+const COMPOSING =
+  /[^\0-\u02ff\u0400-\u0482\u1e00-\u1eff\u2002-\u20c0\u212c-\u2328\u232b-\u2adb\u3000-\u3029\u3041-\u3096\u309b-\u9fff\uac00-\ud7a3\uff00-\uffef\ud83c-\ud83e\udc00-\udfff]/;
 const FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
 /** @throws Error that names the component whose effect on the text is not known. */
@@ -22,15 +29,19 @@ export function createNormalizer(
   preTokenizer: Component | null,
   alphabet: TokenAlphabet,
 ): Normalizer {
-  const steps = [
-    ...componentParts(normalizer, 'normalizers').map(normalizerStep),
-    ...componentParts(preTokenizer, 'pretokenizers').map(preTokenizerStep),
-  ].filter((step) => step !== null);
+  const normalizers = componentParts(normalizer, 'normalizers');
+  const steps = normalizers.map(normalizerStep);
+  for (const [i, part] of componentParts(preTokenizer, 'pretokenizers').entries()) {
+    const step = preTokenizerStep(part, i);
+    if (step !== null) steps.push(step);
+  }
   if (alphabet.kind === 'text') steps.push((piece) => piece.replaceAll(alphabet.space, ' '));
-  const piecewise = componentParts(normalizer, 'normalizers').every((part) => FORMS.includes(part.type));
+  const onlyForms = steps.length === normalizers.length && normalizers.every(({ type }) => FORMS.includes(type));
+  const onlyComposes = onlyForms && normalizers.every(({ type }) => type === 'NFC');
   return {
     apply: (piece, first) => (piece === '' ? '' : steps.reduce((text, step) => step(text, first), piece)),
-    piecewise: piecewise && alphabet.kind === 'byte-level' && steps.length <= 1,
+    keeps: (piece) => onlyComposes && (steps.length === 0 || !COMPOSING.test(piece)) && piece.isWellFormed(),
+    piecewise: onlyForms && steps.length <= 1,
   };
 }
 
@@ -41,8 +52,8 @@ function normalizerStep(part: Component): Step {
     case 'NFKC':
     case 'NFKD': {
       const form = part.type;
-      // Composing changes nothing below U+0300, and looking is faster than doing.
-      return (piece) => (form === 'NFC' && !COMBINING.test(piece) ? piece : piece.normalize(form));
+      // Looking is faster than doing.
+      return (piece) => (form === 'NFC' && !COMPOSING.test(piece) ? piece : piece.normalize(form));
     }
     case 'Lowercase':
       return (piece) => piece.toLowerCase();

@@ -48,8 +48,8 @@ async function readPromptKit(dir: string): Promise<PromptKit> {
   const rewriter = attempt(() => createTextRewriter(tokenizer));
   const chats = createChatRenderer(templates, specialTokens, () => new Date());
 
-  const textBytes = (text: string): Uint8Array => {
-    const bytes = unwrap<TextRewriter>(rewriter).toBytes(text);
+  const textBytes = (pieces: readonly string[]): Uint8Array => {
+    const bytes = unwrap<TextRewriter>(rewriter).toBytes(pieces);
     if (bytes === null) throw new Unrenderable('the prompt has a lone surrogate');
     return bytes;
   };
@@ -60,7 +60,7 @@ async function readPromptKit(dir: string): Promise<PromptKit> {
     return bytes;
   };
   const promptBytes = (prompt: unknown): Uint8Array => {
-    if (typeof prompt === 'string') return textBytes(prompt);
+    if (typeof prompt === 'string') return textBytes([prompt]);
     if (isTokenIds(prompt)) return idBytes(prompt);
     throw new Unrenderable('the prompt is neither text nor token ids');
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createTextRewriter } from './text-rewriter.ts';
+import * as fc from 'fast-check';
+import { createTextRewriter, type TextRewriter } from './text-rewriter.ts';
 import { type AddedToken, type Component, readTokenizerFile } from './tokenizer-file.ts';
 
 interface Parts {
@@ -9,11 +10,15 @@ interface Parts {
   post_processor?: Component;
 }
 
-function rewriting(parts: Parts, bos: string | null = null): (text: string) => string {
+function rewriterOf(parts: Parts, bos: string | null): TextRewriter {
   const added = (parts.added_tokens ?? []).map((token, id) => ({ id, ...token }));
   const json = { ...parts, added_tokens: added, model: { type: 'BPE', vocab: {} } };
-  const rewriter = createTextRewriter(readTokenizerFile(Buffer.from(JSON.stringify(json)), bos));
-  return (text) => Buffer.from(rewriter.toBytes(text)!).toString();
+  return createTextRewriter(readTokenizerFile(Buffer.from(JSON.stringify(json)), bos));
+}
+
+function rewriting(parts: Parts, bos: string | null = null): (text: string) => string {
+  const rewriter = rewriterOf(parts, bos);
+  return (text) => Buffer.from(rewriter.toBytes([text])!).toString();
 }
 
 const BYTE_LEVEL: Component = { type: 'ByteLevel', add_prefix_space: false };
@@ -92,6 +97,70 @@ describe('text rewriter', () => {
 
   it('has no bytes for a lone surrogate', () => {
     const file = readTokenizerFile(Buffer.from('{"model":{"vocab":{}}}'), null);
-    expect(createTextRewriter(file).toBytes('a\udc00')).toBeNull();
+    expect(createTextRewriter(file).toBytes(['a\udc00'])).toBeNull();
+  });
+
+  it('puts a space in front of every piece between added tokens, also where the text has one in front', () => {
+    const rewrite = rewriting({
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true },
+      added_tokens: [{ content: '<x>' }],
+    });
+    expect(rewrite(' a<x>b')).toBe(' a<x> b');
+  });
+
+  it.each([
+    ['no BOS', null, []],
+    ['a BOS', '<s>', []],
+    ['a token that starts like the BOS', '<s>', [{ content: '<s>>' }]],
+    ['a BOS that is no token', '</s', []],
+  ])('gives the same bytes for a text and for its pieces, with %s', (_name, bos, more) => {
+    const unit = fc.constantFrom(
+      '<s>',
+      '<s',
+      '>',
+      '</s',
+      'a',
+      'e',
+      '\u0301',
+      'é',
+      '漢',
+      '😀',
+      '\ud83d',
+      '\ude00',
+      '<x>',
+      ' ',
+    );
+    const parts = (normalizer?: Component): Parts => ({
+      ...(normalizer !== undefined && { normalizer }),
+      pre_tokenizer: BYTE_LEVEL,
+      added_tokens: [{ content: '<s>' }, { content: '<x>' }, ...more],
+    });
+    const rewriters = [parts(), parts({ type: 'NFC' })].map((each) => rewriterOf(each, bos));
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.array(unit, { maxLength: 4 }).map((units) => units.join('')),
+          { maxLength: 6 },
+        ),
+        (pieces) => {
+          const text = pieces.join('');
+          const expected = [false, true].map((composes) => bytesOf(text, bos, more.length > 0, composes));
+          expect(rewriters.map((rewriter) => rewriter.toBytes(pieces))).toEqual(expected);
+          expect(rewriters.map((rewriter) => rewriter.toBytes([text]))).toEqual(expected);
+        },
+      ),
+      { seed: 21, numRuns: 1000 },
+    );
   });
 });
+
+/** Cut by tokens, composed in between, without the BOS where it is a token. */
+function bytesOf(text: string, bos: string | null, hasLonger: boolean, composes: boolean): Uint8Array | null {
+  if (!text.isWellFormed()) return null;
+  const parts = text.split(hasLonger ? /(<s>>|<s>|<x>)/ : /(<s>|<x>)/);
+  const kept = parts.map((part, i) => {
+    if (i % 2 === 0) return composes ? part.normalize('NFC') : part;
+    return part === bos ? '' : part;
+  });
+  return new TextEncoder().encode(kept.join(''));
+}

@@ -7,8 +7,11 @@ import type { AddedToken, TokenizerFile } from './tokenizer-file.ts';
  * take along), the rest is normalised, a space may be put in front, and the BOS has no bytes.
  */
 export interface TextRewriter {
-  /** Key bytes of `text`, or null when it is no Unicode text (a lone surrogate), which no engine accepts. */
-  toBytes(text: string): Uint8Array | null;
+  /**
+   * Key bytes of the text that `pieces` make together, or null when it is no Unicode text (a lone surrogate), which no
+   * engine accepts.
+   */
+  toBytes(pieces: readonly string[]): Uint8Array | null;
 }
 
 const utf8 = new TextEncoder();
@@ -41,13 +44,54 @@ export function createTextRewriter(file: TokenizerFile): TextRewriter {
     return out + normalizer.apply(text.slice(end), end === 0);
   };
 
+  const leadingBos = bosStandsAlone(bos, tokens);
+
+  /** The pieces without a BOS in front when that is all there is to change, else null. */
+  const untouched = (pieces: readonly string[]): readonly string[] | null => {
+    if (cutsMatter || !pieces.every((piece) => normalizer.keeps(piece))) return null;
+    if (bos === null) return pieces;
+    const [first = '', ...others] = pieces;
+    const starts = leadingBos && first.startsWith(bos);
+    const rest = starts ? [first.slice(bos.length), ...others] : pieces;
+    return contains(rest, bos) ? null : rest;
+  };
+
   return {
-    toBytes(text) {
+    toBytes(pieces) {
+      const kept = untouched(pieces);
+      if (kept !== null) return encode(kept);
+      const text = pieces.join('');
       if (!text.isWellFormed()) return null;
       const unchanged = !cutsMatter && (bos === null || !text.includes(bos)) && normalizer.apply(text, true) === text;
       return utf8.encode(unchanged ? text : rewrite(text));
     },
   };
+}
+
+/** Whether a BOS at the start of a text is always found as such: it is a token, and none that is longer starts with it. */
+function bosStandsAlone(bos: string | null, tokens: readonly AddedToken[]): boolean {
+  if (bos === null) return false;
+  const alike = tokens.filter(({ content }) => content.startsWith(bos));
+  return alike.length === 1 && alike[0]!.content === bos && !alike[0]!.single_word;
+}
+
+/** Whether the text that the pieces make has `word` in it, within a piece or across several. */
+function contains(pieces: readonly string[], word: string): boolean {
+  const part = word.length - 1;
+  let end = '';
+  for (const piece of pieces) {
+    if (piece.includes(word) || (end + piece.slice(0, part)).includes(word)) return true;
+    end = part === 0 ? '' : (end + piece.slice(-part)).slice(-part);
+  }
+  return false;
+}
+
+function encode(pieces: readonly string[]): Uint8Array {
+  if (pieces.length === 1) return utf8.encode(pieces[0]);
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + Buffer.byteLength(piece), 0));
+  let at = 0;
+  for (const piece of pieces) at += utf8.encodeInto(piece, bytes.subarray(at)).written;
+  return bytes;
 }
 
 /** Matches the added token that starts leftmost, of several the longest. */

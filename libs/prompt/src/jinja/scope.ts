@@ -1,3 +1,4 @@
+import { Pieces } from './pieces.ts';
 import type { Value } from './values.ts';
 
 /** Variables of a block, and those of the blocks around it. */
@@ -24,5 +25,5 @@ export class Scope {
 /** One rendering: what is shared by all of its blocks. */
 export class Rendering {
   /** What was written so far; blocks that capture their output put it aside meanwhile. */
-  out = '';
+  out = new Pieces();
 }

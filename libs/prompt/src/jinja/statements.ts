@@ -1,6 +1,8 @@
 import type { CallStatement, Expression, For, Node, Parameter, SetStatement } from './ast.ts';
 import { walk } from './ast.ts';
 import { compileArguments, compileExpression, compileFilter, type Evaluate } from './expressions.ts';
+import { binary } from './operators.ts';
+import { Pieces } from './pieces.ts';
 import { type Rendering, Scope } from './scope.ts';
 import {
   Callable,
@@ -60,7 +62,8 @@ function compileStatement(node: Node): Execute {
       const body = compileBlock(node.body);
       const filter = compileFilter(node.filter);
       return (scope, rendering) => {
-        rendering.out += text(filter(captured(body, new Scope(scope), rendering), scope, rendering));
+        const filtered = text(filter(captured(body, new Scope(scope), rendering), scope, rendering));
+        rendering.out.write(filtered);
         return 'next';
       };
     }
@@ -71,33 +74,45 @@ function compileStatement(node: Node): Execute {
     case 'StringLiteral': {
       const { value } = node;
       return (_scope, rendering) => {
-        rendering.out += value;
+        rendering.out.write(value);
         return 'next';
       };
     }
     case 'Program':
     case 'Comment':
       throw new TemplateError(`${node.type} inside a block`);
-    default: {
-      const value = compileExpression(node);
-      return (scope, rendering) => {
-        // Evaluated first: a macro called here puts the text before it aside.
-        const written = text(value(scope, rendering));
-        rendering.out += written;
-        return 'next';
-      };
-    }
+    default:
+      return compileOutput(node);
   }
+}
+
+/** Compiles `{{ expression }}`. The terms of a sum of texts are written one by one, so that long ones are not copied. */
+function compileOutput(node: Expression): Execute {
+  const terms = termsOf(node).map(compileExpression);
+  const add = binary('+');
+  return (scope, rendering) => {
+    // Evaluated first: a macro called here puts the text before it aside.
+    const values = terms.map((term) => term(scope, rendering));
+    if (values.every((value) => typeof value === 'string')) for (const value of values) rendering.out.write(value);
+    else rendering.out.write(text(values.reduce(add)));
+    return 'next';
+  };
+}
+
+/** `a`, `b` and `c` of `a + b + c`. */
+function termsOf(node: Expression): Expression[] {
+  const isSum = node.type === 'BinaryExpression' && node.operator.value === '+';
+  return isSum ? [...termsOf(node.left), node.right] : [node];
 }
 
 /** What `body` writes. */
 function captured(body: Execute, scope: Scope, rendering: Rendering): string {
   const before = rendering.out;
-  rendering.out = '';
+  const inner = new Pieces();
+  rendering.out = inner;
   body(scope, rendering);
-  const written = rendering.out;
   rendering.out = before;
-  return written;
+  return inner.text();
 }
 
 function compileFor(node: For): Execute {
@@ -220,7 +235,7 @@ function compileCallStatement(node: CallStatement): Execute {
     if (!(target instanceof Callable)) throw new TemplateError(`'${typeName(target)}' object is not callable`);
     const { positional, keywords } = args(scope, rendering);
     const written = text(target.call(positional, new Map([...keywords, ['caller', caller(scope, rendering)]])));
-    rendering.out += written;
+    rendering.out.write(written);
     return 'next';
   };
 }

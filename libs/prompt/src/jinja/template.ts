@@ -9,10 +9,10 @@ import { Callable, isDict, type Key, Namespace, TemplateError, text, type Value 
 export interface Template {
   readonly nodes: readonly Node[];
   /**
-   * The text that the template makes of `variables`. `now` is what `strftime_now` formats, in local time.
+   * The text that the template makes of `variables`, in pieces. `now` is what `strftime_now` formats, in local time.
    * @throws TemplateError when the template refuses its input, or does what Python would refuse.
    */
-  render(variables: Iterable<readonly [Key, Value]>, now: () => Date): string;
+  render(variables: Iterable<readonly [Key, Value]>, now: () => Date): readonly string[];
 }
 
 /** @throws Error when `source` is no template that can be compiled. */
@@ -28,7 +28,7 @@ export function compileTemplate(source: string): Template {
       for (const [name, value] of variables) globals.set(String(name), value);
       const rendering = new Rendering();
       execute(new Scope(globals), rendering);
-      return rendering.out;
+      return rendering.out.all();
     },
   };
 }
