@@ -21,7 +21,7 @@ export const POOL = 'sim';
 /** `count` simulated engines of one kind, started together. */
 export const startSims = (
   count: number,
-  options: Omit<SimOptions, 'name' | 'model'> = {},
+  options: Omit<SimOptions, 'name' | 'model'> & { readonly model?: string } = {},
   extraEnv: Readonly<Record<string, string>> = {},
 ): Promise<Sim[]> =>
   Promise.all(
