@@ -32,7 +32,8 @@ In the file lists and mappings may be written as such: \`ROUTER_TENANT_WEIGHTS: 
 **live**: a change of the file or of an override comes into force at once, between two requests or decisions; requests in flight go on. A
 file with an error changes nothing: the last good one stays in force, the log, \`sluice config get\` and \`sluice_config_problems\` say why.
 **restart**: read when the process starts; a changed file is shown as pending until then, and overrides are refused.
-The fleet file is no setting and is followed by itself ([fleet-file.md](fleet-file.md)). Traces are set by OpenTelemetry's own variables.
+The fleet file is no setting and is followed by itself ([fleet-file.md](fleet-file.md)). Traces are set by
+OpenTelemetry's own variables ([tracing.md](tracing.md)).
 `;
 
 /** The text of docs/configuration.md. */

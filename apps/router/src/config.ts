@@ -16,9 +16,11 @@ import {
 import type { AdminTokenSettings, Environment, ParsedConfig, SettingTexts } from '@sluice/nest-kit';
 import { POLICY_IDS } from '@sluice/routing';
 import type { PolicyId, PolicyOptions } from '@sluice/routing';
+import type { TraceShare } from '@sluice/telemetry';
 import { policyOptionsField } from './decision/policy-options.ts';
 import { flowConfigOf, flowFields } from './flow/flow-config.ts';
 import type { FlowConfig } from './flow/flow-config.ts';
+import { traceSampleField } from './tracing/trace-sample.ts';
 
 export interface RouterConfig {
   /** Address that the data plane and the admin API listen on. */
@@ -39,6 +41,8 @@ export interface RouterConfig {
   readonly shadowPolicies: readonly PolicyId[];
   /** Share of the decisions that they are asked about, 0 to 1. */
   readonly shadowSample: number;
+  /** Share of the requests that are traced where their clients do not decide; null: as the process was started. */
+  readonly traceSample: TraceShare | null;
   /** Of the policy's randomness: equal seeds and equal situations give equal decisions. Null: it is not repeatable. */
   readonly seed: number | null;
   /** Latency parameters of variants that nothing has been learned about. */
@@ -91,6 +95,10 @@ export const routerSettings = z.object({
     'Policies that are asked about live decisions and never obeyed',
   ),
   ROUTER_SHADOW_SAMPLE: liveSetting(numberField(0, 1).default(0.1), 'Share of the decisions that they are asked about'),
+  ROUTER_TRACE_SAMPLE: liveSetting(
+    traceSampleField().optional(),
+    'Share of the requests that are traced where their clients do not decide, or off; goes before OTEL_TRACES_SAMPLER',
+  ),
   ROUTER_SEED: setting(
     integerField(0, 2 ** 32 - 1).optional(),
     "Of the policy's randomness: equal seeds and equal situations give equal decisions",
@@ -156,6 +164,7 @@ export function parseRouterConfig(env: Environment, file: SettingTexts = {}): Pa
       policyOptions: c.ROUTER_POLICY_OPTIONS,
       shadowPolicies: c.ROUTER_SHADOW_POLICIES,
       shadowSample: c.ROUTER_SHADOW_SAMPLE,
+      traceSample: c.ROUTER_TRACE_SAMPLE ?? null,
       seed: c.ROUTER_SEED ?? null,
       profile: c.ROUTER_PROFILE,
       latency: c.ROUTER_LATENCY,

@@ -25,13 +25,14 @@ export function followSettings(
     context,
     check: (next) => policyErrors(next, filled),
     apply: (next, before) => {
-      const { fleet, shadows, flow } = router();
+      const { fleet, shadows, flow, tracing } = router();
       const changed = (...keys: (keyof RouterConfig)[]): boolean =>
         keys.some((key) => !isDeepStrictEqual(next[key], before[key]));
       if (changed('policy', 'policyOptions')) fleet.setPolicy(next.policy, next.policyOptions);
       if (changed('shadowPolicies', 'shadowSample', 'policyOptions')) {
         shadows.set(next.shadowPolicies, next.shadowSample, next.policyOptions);
       }
+      if (changed('traceSample')) tracing.setShare(next.traceSample);
       if (changed('flow')) flow.limitsChanged(fleet.pools.values());
     },
   });

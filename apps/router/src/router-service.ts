@@ -142,6 +142,8 @@ function assemble(
   const arrivals = new PrefixArrivals(prefix, bus);
   const feed = new EventFeed(bus, prefix.index, now, createLagMetric(context.metrics), arrivals);
   prefix.useFeed(feed);
+  const tracing = context.tracing ?? NO_TRACING;
+  tracing.setShare(config.traceSample);
   const settings = followSettings(config, context, filled, () => router);
   const flow = new FlowGate({
     limits: () => settings.current.flow.limits,
@@ -216,7 +218,7 @@ function assemble(
     metrics,
     bus,
     logger,
-    tracing: context.tracing ?? NO_TRACING,
+    tracing,
     arrivals,
     rng: Math.random,
     now,
