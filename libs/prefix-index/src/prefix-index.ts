@@ -212,14 +212,16 @@ class TablePrefixIndex implements PrefixIndex {
     key[1] = rootLo;
     let at = 0;
     let last = root;
+    let top = root;
     if (root !== NONE) {
       last = this.#walk.longest(root, prompt, row);
+      top = this.#walk.top;
       at = this.#walk.reached;
       key[0] = words[last * NODE_WORDS + KEY_HI]!;
       key[1] = words[last * NODE_WORDS + KEY_LO]!;
     }
     // Entered one by one: the entry holds the node, so that making room for the next cannot take it away.
-    this.#speculations.cover(row, last, root);
+    this.#speculations.cover(row, last, top);
     const sendsEvents = !this.#speculations.hasCapacity(row);
     for (
       let span = speculativeSpanBytes(at, sendsEvents);

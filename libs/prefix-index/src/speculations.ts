@@ -77,14 +77,14 @@ export class Speculations {
     this.shrink(row);
   }
 
-  /** Starts a speculation with what the row holds speculatively from `last` up to `root`. */
-  cover(row: number, last: number, root: number): void {
+  /** Starts a speculation with what the row holds speculatively from `last` up to, and without, `top`. */
+  cover(row: number, last: number, top: number): void {
     this.#pathLength = 0;
     if (this.#accounts[row]!.bytes === 0) return;
     const table = this.#table;
     const entries = this.#entries;
     let below = 0;
-    for (let node = last; node !== root; node = table.words[node * NODE_WORDS + PARENT]!) {
+    for (let node = last; node !== top; node = table.words[node * NODE_WORDS + PARENT]!) {
       let entry = entries.words[below * ENTRY_WORDS + UP]!;
       if (entries.words[entry * ENTRY_WORDS + NODE] !== node || entries.words[entry * ENTRY_WORDS + ROW] !== row) {
         if ((table.planes(node, row) & (1 << SPECULATIVE)) === 0) {

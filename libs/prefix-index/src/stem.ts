@@ -9,6 +9,8 @@ export class Stem {
   /** Bytes down to each node, growing. */
   ats = new Uint32Array(64);
   length = 0;
+  /** Place of the first node that anybody holds speculatively; beyond the end when there is none. */
+  firstSpeculative = Infinity;
   #prompt: Uint8Array | null = null;
   #changes = 0;
   /** Bytes that each row holds of the prompt; rows taken since hold nothing. */
@@ -17,7 +19,13 @@ export class Stem {
   start(root: number): void {
     this.#prompt = null;
     this.length = 0;
+    this.firstSpeculative = Infinity;
     this.add(root, 0);
+  }
+
+  /** Somebody holds the node that was added last speculatively. */
+  speculativeFromHere(): void {
+    this.firstSpeculative = Math.min(this.firstSpeculative, this.length - 1);
   }
 
   add(node: number, at: number): void {

@@ -33,6 +33,8 @@ export class Walk {
   truncated = 0;
   /** Bytes down to the node that {@link Walk.longest} answered. */
   reached = 0;
+  /** A node above that one (or it) above which nobody holds anything speculatively. */
+  top = NONE;
   readonly #table: NodeTable;
   readonly #key = new Uint32Array(2);
   readonly #lengths: number[] = [];
@@ -78,14 +80,25 @@ export class Walk {
     const { words } = this.#table;
     while (this.#depth > 0) {
       const frame = --this.#depth;
-      const node = this.#nodes[frame]!;
-      const at = this.#ats[frame]!;
-      const tokens = this.#tokens[frame]!;
+      let node = this.#nodes[frame]!;
+      let at = this.#ats[frame]!;
+      let tokens = this.#tokens[frame]!;
       this.#enter(frame);
       if (at > 0) this.#addLower(node);
-      const lengths = this.#childLengths(node);
+      let lengths = this.#childLengths(node);
+      let only = NONE;
+      // Most blocks have one below them, with the same holders: going on to it changes nothing but the place.
+      while (lengths === 1) {
+        only = this.#child(node, prompt, at, this.#lengths[0]!);
+        if (only === NONE || at === 0 || !this.#isHeldAlike(node, only)) break;
+        node = only;
+        at += words[node * NODE_WORDS + SPAN_BYTES]!;
+        tokens += words[node * NODE_WORDS + TOKENS]!;
+        if (onStem) this.#stem.add(node, at);
+        lengths = this.#childLengths(node);
+      }
       for (let i = 0; i < lengths; i++) {
-        const child = this.#child(node, prompt, at, this.#lengths[i]!);
+        const child = lengths === 1 ? only : this.#child(node, prompt, at, this.#lengths[i]!);
         if (child === NONE) continue;
         if (this.#depth === MAX_FRAMES) {
           this.#keysLeft = -1;
@@ -99,7 +112,9 @@ export class Walk {
       if (!onStem) continue;
       // A span without bytes ends the stem too, so that its places differ in bytes.
       onStem = this.#depth === 1 && this.#ats[0]! > at;
-      if (onStem) this.#stem.add(this.#nodes[0]!, this.#ats[0]!);
+      if (!onStem) continue;
+      this.#stem.add(this.#nodes[0]!, this.#ats[0]!);
+      if (speculation && this.#table.heldInPlane(this.#nodes[0]!, SPECULATIVE)) this.#stem.speculativeFromHere();
     }
     this.#rewindLower(0);
     if (this.#keysLeft < 0) this.truncated++;
@@ -115,11 +130,13 @@ export class Walk {
     let best = root;
     let bestTokens = 0;
     this.reached = 0;
+    this.top = root;
     const stem = this.#stem;
     if (stem.knows(root, prompt, this.#table.changes)) {
       const place = stem.placeOf(row);
       best = stem.nodes[place]!;
       this.reached = stem.ats[place]!;
+      this.top = stem.nodes[Math.min(place, stem.firstSpeculative - 1)]!;
       if (place < stem.length - 1) return best;
     }
     this.#prepare(0, 0, prompt);
@@ -219,6 +236,29 @@ export class Walk {
       }
     }
     this.#rewindLower(this.#marks[frame]!);
+  }
+
+  /**
+   * Whether the same rows hold both nodes, in the first tier or speculatively, as far as a look shows it: rows that hold
+   * every block down to the node (no root) then hold the child too, and no tokens are added to slower tiers.
+   */
+  #isHeldAlike(node: number, child: number): boolean {
+    const { words, holders } = this.#table;
+    const map = node * NODE_WORDS + HOLDERS;
+    const below = child * NODE_WORDS + HOLDERS;
+    const count = words[map]!;
+    // A span without bytes would end the stem.
+    if (count === 0 || words[below] !== count || words[child * NODE_WORDS + SPAN_BYTES] === 0) return false;
+    const pairs = count <= 1 ? words : holders.words;
+    let one = holders.start(words, map);
+    let other = holders.start(words, below);
+    for (const end = one + 2 * count; one < end; one += 2, other += 2) {
+      const tag = pairs[one]!;
+      const tier = tag & 7;
+      if (tier !== 0 && tier !== SPECULATIVE) return false;
+      if (pairs[other] !== tag || pairs[one + 1] !== pairs[other + 1]) return false;
+    }
+    return true;
   }
 
   /**
