@@ -18,6 +18,12 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ['latency-predictor', 'http://127.0.0.1:8085'],
 ]);
 
+const isName = (text: string): boolean => /^[a-z][a-z0-9-]*$/.test(text);
+
+/** Routers among the services: `router`, or `router-` and anything, where there are several. */
+export const routersOf = (services: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  new Map([...services].filter(([name]) => name === 'router' || name.startsWith('router-')));
+
 /** `name=http://host:port`, several separated by commas; with a path where that is not at the root. */
 const services = z
   .string()
@@ -25,7 +31,7 @@ const services = z
     const found = new Map<string, string>();
     for (const part of text.split(',').map((each) => each.trim())) {
       const [name = '', url = ''] = part.split(/=(.*)/s);
-      if (/^[a-z][a-z-]*$/.test(name) && isBase(url) && !found.has(name)) found.set(name, url);
+      if (isName(name) && isBase(url) && !found.has(name)) found.set(name, url);
       else
         context.addIssue({
           code: 'custom',
@@ -49,7 +55,7 @@ export const consoleSettings = z.object({
   CONSOLE_PORT: setting(portField().default(8090), 'Port of the page'),
   CONSOLE_SERVICES: setting(
     services.default(DEFAULTS),
-    'Admin APIs that the page reads: name=http://host:port, separated by commas',
+    'Admin APIs that the page reads: name=http://host:port, separated by commas; several routers as router-a=..., router-b=...',
   ),
 });
 

@@ -36,7 +36,11 @@ beforeEach(async () => {
     ['below', `${origin}/router`],
   ]);
   const config = { host: '127.0.0.1', port: 0, logLevel: 'fatal', services } as const;
-  running = await startConsole(config, createLogger({ service: 'console', level: 'fatal' }), new PageFiles(folder));
+  running = await startConsole(
+    config,
+    createLogger({ service: 'console', level: 'fatal' }),
+    new PageFiles(['router', 'gone', 'below'], folder),
+  );
 });
 afterEach(async () => {
   await running.close();

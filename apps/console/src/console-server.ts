@@ -4,23 +4,27 @@ import type { AddressInfo } from 'node:net';
 import type { RunningService } from '@sluice/nest-kit';
 import type { Logger } from '@sluice/telemetry';
 import { AdminProxy, sendProblem } from './admin-proxy.ts';
+import { routersOf } from './config.ts';
 import type { ConsoleConfig } from './config.ts';
+import { LiveMerge } from './live-merge.ts';
 import { PageFiles } from './page-files.ts';
 
 /**
- * The console as a process of its own: the page, and the admin APIs of the configured services below `/<service>/`, so that
- * the page finds them where standalone has them. Plain HTTP without Nest: it needs no bus, no store and no module.
+ * The console as a process of its own: the page, the admin APIs of the configured services below `/<service>/`, so that
+ * the page finds them where standalone has them, and at `/live` the live streams of all routers as one. Plain HTTP without Nest: it needs no bus, no store and no module.
  */
 export async function startConsole(
   config: ConsoleConfig,
   logger: Logger,
-  files = new PageFiles(),
+  files = new PageFiles([...config.services.keys()]),
 ): Promise<RunningService> {
   const proxy = new AdminProxy(config.services);
+  const live = new LiveMerge(routersOf(config.services));
   const startedAtMs = Date.now();
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0]!;
     if (path === '/healthz' || path === '/readyz') return sendHealth(response, path, startedAtMs);
+    if (path === '/live' && request.method === 'GET') return live.answer(request, response);
     if (sendPage(files, path, request, response) || proxy.pass(request, response)) return;
     sendProblem(response, 404, 'not_found', `nothing is served at ${path}`);
   });
@@ -41,6 +45,7 @@ export async function startConsole(
       // Live streams never end by themselves.
       server.closeAllConnections();
       proxy.close();
+      live.close();
       await closed;
     },
   };

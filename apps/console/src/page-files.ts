@@ -13,6 +13,8 @@ export const PAGE_PATHS = {
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 } as const;
 
+/** Services of a process that has all of them, as the built page names them. */
+const ALL_IN_ONE = ['router', 'kv-index', 'event-bridge', 'latency-predictor'];
 const BUILT = fileURLToPath(new URL('../public/', import.meta.url));
 
 /** Nothing but our own files is loaded, and nobody frames the page. */
@@ -44,11 +46,15 @@ interface PageFile {
 export class PageFiles {
   readonly #files: ReadonlyMap<string, PageFile>;
 
-  /** @throws Error when the page was not built */
-  constructor(folder: string = BUILT) {
+  /**
+   * @param services names below which the page finds the admin APIs; plain enough to stand in an attribute
+   * @throws Error when the page was not built
+   */
+  constructor(services: readonly string[] = ALL_IN_ONE, folder: string = BUILT) {
     this.#files = new Map(
       Object.entries(PAGE_PATHS).map(([path, [name, type]]) => {
-        const plain = readFileSync(join(folder, name));
+        const built = readFileSync(join(folder, name));
+        const plain = path === '/' ? namingServices(built, services) : built;
         const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
         return [path, { type, etag, plain, gzip: gzipSync(plain, { level: 9 }) }];
       }),
@@ -65,3 +71,7 @@ export class PageFiles {
     return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: file.gzip };
   }
 }
+
+/** The page with the services that it is to ask: known with its first byte, not after a question of its own. */
+const namingServices = (page: Buffer, services: readonly string[]): Buffer =>
+  Buffer.from(String(page).replace(/(<meta name="services" content=")[^"]*/, `$1${services.join(',')}`));

@@ -1,4 +1,3 @@
-import type { LiveMessage } from '@sluice/contracts';
 import { ask } from './admin.ts';
 import { EventStreamParser } from './event-stream.ts';
 
@@ -10,19 +9,21 @@ const LONGEST_PAUSE_MS = 5000;
 const SILENT_MS = 6000;
 
 /**
- * Reads the router's live stream and begins again whenever it ends. By fetch, not EventSource: it may need a token in a
+ * Reads a live stream and begins again whenever it ends. By fetch, not EventSource: it may need a token in a
  * header.
  */
 export class LiveConnection {
-  readonly #onMessage: (message: LiveMessage) => void;
+  readonly #path: string;
+  readonly #onData: (data: string) => void;
   readonly #onState: (state: Connection) => void;
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pauseMs = FIRST_PAUSE_MS;
   #open = false;
 
-  constructor(onMessage: (message: LiveMessage) => void, onState: (state: Connection) => void) {
-    this.#onMessage = onMessage;
+  constructor(path: string, onData: (data: string) => void, onState: (state: Connection) => void) {
+    this.#path = path;
+    this.#onData = onData;
     this.#onState = onState;
   }
 
@@ -49,7 +50,7 @@ export class LiveConnection {
     this.#onState('connecting');
     try {
       heard();
-      const response = await ask('router/live', { signal: abort.signal });
+      const response = await ask(this.#path, { signal: abort.signal });
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
       const parser = new EventStreamParser();
       for (;;) {
@@ -57,7 +58,7 @@ export class LiveConnection {
         if (done) break;
         heard();
         for (const data of parser.push(value)) {
-          this.#onMessage(JSON.parse(data) as LiveMessage);
+          this.#onData(data);
           this.#pauseMs = FIRST_PAUSE_MS;
           this.#onState('live');
         }

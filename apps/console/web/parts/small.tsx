@@ -103,12 +103,30 @@ export type Loaded<T> =
 
 /** The answer of an admin API, asked for again every `everyMs` while the view is there. */
 export function usePolled<T>(path: string, everyMs: number, also: readonly number[] = []): Loaded<T> {
+  return usePolling(() => getJson<T>(path, also), path, everyMs);
+}
+
+/** The same of several paths at once: the answers of those that answer, an error when none does. */
+export function usePolledAll<T>(paths: readonly string[], everyMs: number): Loaded<readonly T[]> {
+  return usePolling(() => allThatAnswer<T>(paths), paths.join(), everyMs);
+}
+
+async function allThatAnswer<T>(paths: readonly string[]): Promise<readonly T[]> {
+  const answers = await Promise.allSettled(paths.map((path) => getJson<T>(path)));
+  const values = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  if (values.length === 0 && failed !== undefined) throw failed.reason;
+  return values;
+}
+
+/** @param key another one begins anew */
+function usePolling<T>(ask: () => Promise<T>, key: string, everyMs: number): Loaded<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ kind: 'loading' });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isHere = true;
     const load = async (): Promise<void> => {
-      const next = await getJson<T>(path, also).then(
+      const next = await ask().then(
         (value): Loaded<T> => ({ kind: 'value', value }),
         (error: unknown): Loaded<T> => ({ kind: 'error', message: (error as Error).message }),
       );
@@ -121,6 +139,6 @@ export function usePolled<T>(path: string, everyMs: number, also: readonly numbe
       isHere = false;
       clearTimeout(timer);
     };
-  }, [path, everyMs]);
+  }, [key, everyMs]);
   return loaded;
 }

@@ -4,7 +4,13 @@ import type { LiveLatency, LivePoolLatency } from '@sluice/contracts';
 const MOST_SLOTS = 180;
 
 /** Latencies over time by pool; an empty name stands for all pools. */
-export class Latencies {
+export interface Latency {
+  readonly pools: readonly string[];
+  of(pool: string): LivePoolLatency;
+}
+
+/** Latencies as the stream of one router tells them. */
+export class Latencies implements Latency {
   #pools = new Map<string, LivePoolLatency>();
 
   load(pools: readonly LivePoolLatency[]): void {

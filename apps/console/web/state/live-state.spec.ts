@@ -74,9 +74,9 @@ describe('Workers', () => {
     expect([workers.value('kvUsage', 0), workers.value('decodesRunning', 0)]).toEqual([0.5, 0]);
     workers.apply({ changes: [[5, [0, 2], [0.6, 0.2]]], reasons: [[1, 'refused']] });
     expect([0, 1, 2].map((row) => workers.value('kvUsage', row))).toEqual([0.6, 0.9, 0.2]);
-    expect(workers.reasons.get(1)).toBe('refused');
+    expect(workers.reasonOf(1)).toBe('refused');
     workers.apply({ changes: [], reasons: [[1, '']] });
-    expect(workers.reasons.size).toBe(0);
+    expect(workers.reasonOf(1)).toBeNull();
     expect([workers.row('w3'), workers.row('gone')]).toEqual([2, -1]);
   });
 
@@ -150,20 +150,20 @@ const nothing = { forgotten: [], skipped: 0 };
 describe('Requests', () => {
   it('keeps the latest first, each once, as it was told last', () => {
     const requests = new Requests();
-    requests.load([request('b', 2), request('a', 1)]);
-    requests.apply({ ...nothing, requests: [request('c', 3), request('a', 1, { outcome: ended('completed') })] });
+    requests.load('r', [request('b', 2), request('a', 1)]);
+    requests.apply('r', { ...nothing, requests: [request('c', 3), request('a', 1, { outcome: ended('completed') })] });
     expect(requests.list.map(({ id }) => id)).toEqual(['c', 'b', 'a']);
     expect(requests.list.map((each) => requests.endingOf(each))).toEqual(['open', 'open', 'completed']);
   });
 
   it('knows a retried request from a failed one, however late that is told', () => {
     const requests = new Requests();
-    requests.load([
+    requests.load('r', [
       request('a', 1, { outcome: ended('upstream-error') }),
       request('x', 0, { outcome: ended('upstream-error') }),
     ]);
     expect(requests.endingOf(requests.get('a')!)).toBe('failed');
-    requests.apply({ ...nothing, requests: [request('b', 2, { retryOf: 'a' })] });
+    requests.apply('r', { ...nothing, requests: [request('b', 2, { retryOf: 'a' })] });
     expect(requests.endingOf(requests.get('a')!)).toBe('retried');
     expect(requests.list[1]).toBe(requests.get('a'));
     expect(requests.endingOf(requests.get('x')!)).toBe('failed');
@@ -171,8 +171,8 @@ describe('Requests', () => {
 
   it('says what is no longer known, and counts what was not told', () => {
     const requests = new Requests();
-    requests.load([request('a', 1)]);
-    requests.apply({ requests: [], forgotten: ['a', 'never told'], skipped: 7 });
+    requests.load('r', [request('a', 1)]);
+    requests.apply('r', { requests: [], forgotten: ['a', 'never told'], skipped: 7 });
     expect(requests.endingOf(requests.get('a')!)).toBe('gone');
     expect(requests.skipped).toBe(7);
   });
@@ -181,7 +181,7 @@ describe('Requests', () => {
     const requests = new Requests();
     for (let i = 0; i < 25; i++) {
       const batch = Array.from({ length: 100 }, (_, k) => request(`${i}-${k}`, i * 100 + k));
-      requests.apply({ ...nothing, requests: batch.reverse() });
+      requests.apply('r', { ...nothing, requests: batch.reverse() });
     }
     expect([requests.list.length, requests.list[0]!.id, requests.list.at(-1)!.id]).toEqual([2000, '24-99', '5-0']);
     expect(requests.get('4-99')).toBeNull();
@@ -189,7 +189,7 @@ describe('Requests', () => {
 
   it('filters by words', () => {
     const requests = new Requests();
-    requests.load([request('a', 1, { worker: 'h100-1' }), request('b', 0, { outcome: ended('rejected') })]);
+    requests.load('r', [request('a', 1, { worker: 'h100-1' }), request('b', 0, { outcome: ended('rejected') })]);
     expect(filteredRequests(requests, 'H100 open').map(({ id }) => id)).toEqual(['a']);
     expect(filteredRequests(requests, 'rejected').map(({ id }) => id)).toEqual(['b']);
     expect(filteredRequests(requests, ' ')).toBe(requests.list);

@@ -5,28 +5,33 @@ const MOST = 2000;
 
 export type Ending = 'open' | 'moved' | 'gone' | 'completed' | 'retried' | 'rejected' | 'aborted' | 'failed';
 
-/** The latest requests, newest first. */
+/** A request with the router that decided about it. */
+export interface ToldRequest extends LiveRequest {
+  readonly router: string;
+}
+
+/** The latest requests of all routers, newest first. */
 export class Requests {
-  list: readonly LiveRequest[] = [];
+  list: readonly ToldRequest[] = [];
   /** Decisions that came faster than the stream tells. */
   skipped = 0;
-  readonly #byId = new Map<string, LiveRequest>();
+  readonly #byId = new Map<string, ToldRequest>();
   readonly #gone = new Set<string>();
 
-  load(requests: readonly LiveRequest[]): void {
-    this.#byId.clear();
-    this.#gone.clear();
-    this.list = [];
-    this.#take(requests);
+  /** Begins anew with a router's. */
+  load(router: string, requests: readonly LiveRequest[]): void {
+    for (const request of this.list) if (request.router === router) this.#drop(request.id);
+    this.list = this.list.filter((request) => request.router !== router);
+    this.#take(router, requests);
   }
 
-  apply({ requests, forgotten, skipped }: Pick<LiveTick, 'requests' | 'forgotten' | 'skipped'>): void {
+  apply(router: string, { requests, forgotten, skipped }: Pick<LiveTick, 'requests' | 'forgotten' | 'skipped'>): void {
     this.skipped += skipped;
     for (const id of forgotten) if (this.#byId.has(id)) this.#gone.add(id);
-    if (requests.length > 0) this.#take(requests);
+    if (requests.length > 0) this.#take(router, requests);
   }
 
-  get(id: string): LiveRequest | null {
+  get(id: string): ToldRequest | null {
     return this.#byId.get(id) ?? null;
   }
 
@@ -39,11 +44,11 @@ export class Requests {
     return outcome.result === 'rejected' ? 'rejected' : 'failed';
   }
 
-  #take(requests: readonly LiveRequest[]): void {
+  #take(router: string, requests: readonly LiveRequest[]): void {
     let fresh = false;
     for (const request of requests) {
       fresh ||= !this.#byId.has(request.id);
-      this.#byId.set(request.id, request);
+      this.#byId.set(request.id, { ...request, router });
       // A decision that repeats another says so of both.
       const before = this.#byId.get(request.movedFrom ?? request.retryOf ?? '');
       if (before !== undefined && before.followedBy === null) {
@@ -51,22 +56,25 @@ export class Requests {
       }
     }
     const kept = fresh ? [...this.#byId.values()].sort((a, b) => b.atMs - a.atMs) : this.list;
-    for (const dropped of kept.slice(MOST)) {
-      this.#byId.delete(dropped.id);
-      this.#gone.delete(dropped.id);
-    }
+    for (const dropped of kept.slice(MOST)) this.#drop(dropped.id);
     this.list = kept.slice(0, MOST).map(({ id }) => this.#byId.get(id)!);
+  }
+
+  #drop(id: string): void {
+    this.#byId.delete(id);
+    this.#gone.delete(id);
   }
 }
 
-/** Requests whose id, worker, pool, model or ending contains every word of `filter`. */
-export function filteredRequests(requests: Requests, filter: string): readonly LiveRequest[] {
+/** Requests whose id, worker, pool, model, router or ending contains every word of `filter`. */
+export function filteredRequests(requests: Requests, filter: string): readonly ToldRequest[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return requests.list;
   return requests.list.filter((request) => {
-    const { id, worker, pool, model, outcome } = request;
+    const { id, worker, pool, model, router, outcome } = request;
     const parts = [
       id,
+      router,
       worker,
       pool,
       model ?? '',

@@ -1,9 +1,32 @@
 import type { LiveColumn, LiveSnapshot, LiveTick, LiveWorker } from '@sluice/contracts';
 
-/** The fleet as the stream tells it: a snapshot, then changes. Rows are those of the last snapshot. */
-export class Workers {
+/** In the column of states: the routers do not agree. */
+export const DIFFERS = 3;
+
+/** What one router says of a worker. */
+export interface ToldOf {
+  readonly router: string;
+  readonly workers: Fleet;
+  readonly row: number;
+  readonly reason: string | null;
+}
+
+/** Workers with their numbers, by row. */
+export interface Fleet {
+  readonly list: readonly LiveWorker[];
+  /** Row of a worker, or -1. */
+  row(worker: string): number;
+  value(column: LiveColumn, row: number): number;
+  /** Why it is not up; null: it is. */
+  reasonOf(row: number): string | null;
+  /** What each router says of a worker, where several are listened to; otherwise empty. */
+  toldOf(row: number): readonly ToldOf[];
+}
+
+/** The fleet as the stream of one router tells it: a snapshot, then changes. Rows are those of the last snapshot. */
+export class Workers implements Fleet {
   list: readonly LiveWorker[] = [];
-  readonly reasons = new Map<number, string>();
+  readonly #reasons = new Map<number, string>();
   #order: readonly LiveColumn[] = [];
   #columns = new Map<LiveColumn, Float64Array>();
   readonly #rows = new Map<string, number>();
@@ -14,8 +37,8 @@ export class Workers {
     this.#columns = new Map(columns.map((name, i) => [name, Float64Array.from(values[i] ?? [])]));
     this.#rows.clear();
     workers.forEach(({ worker }, row) => this.#rows.set(worker, row));
-    this.reasons.clear();
-    for (const [row, reason] of reasons) this.reasons.set(row, reason);
+    this.#reasons.clear();
+    for (const [row, reason] of reasons) this.#reasons.set(row, reason);
   }
 
   apply({ changes, reasons }: Pick<LiveTick, 'changes' | 'reasons'>): void {
@@ -27,12 +50,11 @@ export class Workers {
       });
     }
     for (const [row, reason] of reasons) {
-      if (reason === '') this.reasons.delete(row);
-      else this.reasons.set(row, reason);
+      if (reason === '') this.#reasons.delete(row);
+      else this.#reasons.set(row, reason);
     }
   }
 
-  /** Row of a worker, or -1. */
   row(worker: string): number {
     return this.#rows.get(worker) ?? -1;
   }
@@ -41,29 +63,41 @@ export class Workers {
   value(column: LiveColumn, row: number): number {
     return this.#columns.get(column)?.[row] ?? 0;
   }
+
+  reasonOf(row: number): string | null {
+    return this.#reasons.get(row) ?? null;
+  }
+
+  toldOf(): readonly ToldOf[] {
+    return [];
+  }
 }
 
 /**
  * Requests that a worker has: by the routers' ledgers, or by the engine itself where that is more, because others send to
  * it too.
  */
-export const loadOf = (workers: Workers, row: number): number =>
+export const loadOf = (workers: Fleet, row: number): number =>
   Math.max(
     workers.value('inflightRequests', row),
     workers.value('runningRequests', row) + workers.value('waitingRequests', row),
   );
 
 /** Tokens in its cache by its own events; null where it sends none, and only what was routed to it is known. */
-export const cachedTokensOf = (workers: Workers, row: number): number | null =>
+export const cachedTokensOf = (workers: Fleet, row: number): number | null =>
   workers.value('prefixes', row) === 0 ? null : workers.value('cachedTokens', row);
 
-export type Condition = 'up' | 'late' | 'prefill' | 'unknown' | 'down';
+export type Condition = 'up' | 'late' | 'prefill' | 'differs' | 'unknown' | 'down';
 
-/** What an operator wants to know of a worker's health, in one word. `late`: up, but what it says is old. */
-export function conditionOf(workers: Workers, row: number): Condition {
+/**
+ * What an operator wants to know of a worker's health, in one word. `late`: up, but what it says is old; `differs`: some
+ * routers reach it and others do not.
+ */
+export function conditionOf(workers: Fleet, row: number): Condition {
   const state = workers.value('state', row);
   if (state === 2) return 'down';
   if (state === 0) return 'unknown';
+  if (state === DIFFERS) return 'differs';
   if (workers.value('silentS', row) !== 0) return 'late';
   return workers.value('up', row) === 1 ? 'up' : 'prefill';
 }
@@ -72,7 +106,7 @@ export function conditionOf(workers: Workers, row: number): Condition {
 export const isTroubled = (condition: Condition): boolean => condition !== 'up' && condition !== 'prefill';
 
 /** Rows that match every word of `filter` in name, pool, role, variant, address or state; `trouble` is any bad state. */
-export function filteredRows(workers: Workers, filter: string): number[] {
+export function filteredRows(workers: Fleet, filter: string): number[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const rows: number[] = [];
   workers.list.forEach((worker, row) => {
@@ -87,11 +121,11 @@ export function filteredRows(workers: Workers, filter: string): number[] {
 
 export type SortKey = LiveColumn | 'worker' | 'role' | 'condition' | 'load';
 
-const CONDITIONS: readonly Condition[] = ['down', 'unknown', 'late', 'prefill', 'up'];
+const CONDITIONS: readonly Condition[] = ['down', 'unknown', 'differs', 'late', 'prefill', 'up'];
 const byName = new Intl.Collator('en', { numeric: true }).compare;
 
 /** Sorts in place; equals in the order of their names. */
-export function sortRows(workers: Workers, rows: number[], key: SortKey, descending: boolean): number[] {
+export function sortRows(workers: Fleet, rows: number[], key: SortKey, descending: boolean): number[] {
   const name = (row: number): string => workers.list[row]!.worker;
   const ranks = new Map(CONDITIONS.map((condition, rank) => [condition, rank]));
   const compare = (a: number, b: number): number => {
@@ -117,7 +151,7 @@ export interface Group {
 }
 
 /** Workers that are alike, in the order of pools and roles. */
-export function groupsOf(workers: Workers, rows: readonly number[]): Group[] {
+export function groupsOf(workers: Fleet, rows: readonly number[]): Group[] {
   const groups = new Map<string, { pool: string; role: string; variant: string; rows: number[] }>();
   for (const row of rows) {
     const { pool, role, variant } = workers.list[row]!;
@@ -143,7 +177,7 @@ export interface FleetSums {
 }
 
 /** Of those that answer: how full, how busy. */
-export function sumsOf(workers: Workers): FleetSums {
+export function sumsOf(workers: Fleet): FleetSums {
   const roles = new Map<string, number>();
   let cachedTokens: number | null = null;
   let [up, troubled, kvSum, kvMax, read, waiting, queuedTokens] = [0, 0, 0, 0, 0, 0, 0];

@@ -2,8 +2,8 @@ import { signal } from '@preact/signals';
 import type { ConfigView as Config, SettingView } from '@sluice/contracts';
 import { count } from '../format.ts';
 import { Choice, Empty, Panel, Search, usePolled } from '../parts/small.tsx';
+import { services } from '../state/services.ts';
 
-const SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'] as const;
 const POLL_MS = 10_000;
 const filter = signal('');
 const shown = signal<'all' | 'set'>('all');
@@ -25,7 +25,7 @@ export function ConfigView() {
         />
         <span class="note">Secrets are hidden. This page changes nothing.</span>
       </div>
-      {SERVICES.map((service) => (
+      {services.map((service) => (
         <Settings service={service} key={service} />
       ))}
     </div>

@@ -130,7 +130,7 @@ function draw(canvas: HTMLCanvasElement, layout: MapLayout, by: MapBy, most: num
     context.beginPath();
     context.roundRect(x, y, size, size, Math.min(3, size / 4));
     context.fill();
-    if (condition === 'late') {
+    if (condition === 'late' || condition === 'differs') {
       context.fillStyle = warn!;
       context.fillRect(x, y + size - 3, size, 3);
     }

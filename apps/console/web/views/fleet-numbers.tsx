@@ -3,6 +3,7 @@ import type { LiveLatency } from '@sluice/contracts';
 import { count, duration, percent, rate, short } from '../format.ts';
 import { Spark } from '../parts/small.tsx';
 import { ratePerS } from '../state/latency.ts';
+import { routers } from '../state/services.ts';
 import { live } from '../state/store.ts';
 import { sumsOf } from '../state/workers.ts';
 
@@ -15,6 +16,7 @@ export function FleetNumbers({ onTrouble }: { onTrouble: () => void }) {
   const sums = sumsOf(workers);
   const { slots, windows } = latencies.of('');
   const minute = windows[0];
+  const ofWhom = routers.length > 1 ? ', slowest router' : '';
   const curve = (valueOf: (slot: LiveLatency) => number | null): (number | null)[] => slots.slice(-CURVE).map(valueOf);
   const roles = [...sums.roles].map(([role, n]) => `${count(n)} ${role}`).join(', ');
   return (
@@ -50,13 +52,13 @@ export function FleetNumbers({ onTrouble }: { onTrouble: () => void }) {
       <Figure
         label="TTFT, median"
         value={duration(minute?.ttftMs?.[0] ?? null)}
-        note={`p99 ${duration(minute?.ttftMs?.[3] ?? null)}`}
+        note={`p99 ${duration(minute?.ttftMs?.[3] ?? null)}${ofWhom}`}
         curve={curve(({ ttftMs }) => ttftMs?.[0] ?? null)}
       />
       <Figure
         label="TPOT, median"
         value={duration(minute?.tpotMs?.[0] ?? null)}
-        note={`p99 ${duration(minute?.tpotMs?.[3] ?? null)}`}
+        note={`p99 ${duration(minute?.tpotMs?.[3] ?? null)}${ofWhom}`}
         curve={curve(({ tpotMs }) => tpotMs?.[0] ?? null)}
       />
       <Figure
@@ -68,7 +70,7 @@ export function FleetNumbers({ onTrouble }: { onTrouble: () => void }) {
       <Figure
         label="Cached tokens"
         value={short(sums.cachedTokens)}
-        note={`${short(totals!.index.nodes)} prefixes known`}
+        note={`${short(totals!.prefixes)} prefixes known`}
       />
     </div>
   );

@@ -4,10 +4,11 @@ import { bytes, count, duration, percent, short } from '../format.ts';
 import { Empty, Panel, Search, usePolled } from '../parts/small.tsx';
 import type { Loaded } from '../parts/small.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
+import { services } from '../state/services.ts';
 import { live, revision } from '../state/store.ts';
+import type { RouterState } from '../state/store.ts';
 import { PREFIXES } from './worker-parts.tsx';
 
-const SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'] as const;
 const POLL_MS = 5000;
 const ROW = 30;
 const filter = signal('');
@@ -18,18 +19,21 @@ export function IndexView() {
   const ranks = usePolled<RanksView>('event-bridge/ranks', POLL_MS);
   const stats = usePolled<IndexStats>('kv-index/stats', POLL_MS);
   const variants = usePolled<VariantsView>('latency-predictor/variants', POLL_MS);
-  const siblings = usePolled<SiblingsView>('router/siblings', POLL_MS);
   return (
     <div class="index-view">
       <div class="cards">
-        {SERVICES.map((service) => (
+        {services.map((service) => (
           <Service service={service} key={service} />
         ))}
       </div>
       <div class="cards three">
-        <Replica />
         <GlobalIndex stats={stats} />
-        <Siblings siblings={siblings} />
+        {live.routers.map((router) => (
+          <Replica of={router} key={router.name} />
+        ))}
+        {live.routers.map((router) => (
+          <Siblings of={router} key={router.name} />
+        ))}
       </div>
       <Ranks ranks={ranks} />
       <Variants variants={variants} />
@@ -71,13 +75,12 @@ function Service({ service }: { service: string }) {
   );
 }
 
-/** The router's own index, from the stream. */
-function Replica() {
-  const { totals, workers } = live;
+/** A router's own index, from the stream. */
+function Replica({ of: { name, totals, workers } }: { of: RouterState }) {
   const known = [0, 0, 0];
   workers.list.forEach((_worker, row) => known[workers.value('prefixes', row)]!++);
   return (
-    <Panel title="Router's index" note="its replica in memory">
+    <Panel title={`Index of ${name}`} note="its replica in memory">
       {totals === null ? (
         <Empty title="Waiting for the router…" />
       ) : (
@@ -142,24 +145,27 @@ const GlobalIndex = ({ stats }: { stats: Loaded<IndexStats> }) => (
   </Panel>
 );
 
-const Siblings = ({ siblings }: { siblings: Loaded<SiblingsView> }) => (
-  <Panel title="Sibling routers" note={live.router === '' ? '' : `this one is ${live.router}`}>
-    {siblings.kind !== 'value' ? (
-      <Unread loaded={siblings} />
-    ) : siblings.value.pools.every((pool) => pool.siblings.length === 0) ? (
-      <Empty title="No other router is heard." />
-    ) : (
-      <Facts
-        of={siblings.value.pools.flatMap(({ pool, siblings: heard }) =>
-          heard.map(({ router, silentForMs, workers, lostMessages }): Row => [
-            `${router} · ${pool}`,
-            `${count(workers)} workers, heard ${duration(Math.round(silentForMs))} ago${lostMessages > 0 ? `, ${count(lostMessages)} messages lost` : ''}`,
-          ]),
-        )}
-      />
-    )}
-  </Panel>
-);
+function Siblings({ of: { name, life } }: { of: RouterState }) {
+  const siblings = usePolled<SiblingsView>(`${name}/siblings`, POLL_MS);
+  return (
+    <Panel title={`Siblings of ${name}`} note={life === '' ? '' : `itself is ${life}`}>
+      {siblings.kind !== 'value' ? (
+        <Unread loaded={siblings} />
+      ) : siblings.value.pools.every((pool) => pool.siblings.length === 0) ? (
+        <Empty title="No other router is heard." />
+      ) : (
+        <Facts
+          of={siblings.value.pools.flatMap(({ pool, siblings: heard }) =>
+            heard.map(({ router, silentForMs, workers, lostMessages }): Row => [
+              `${router} · ${pool}`,
+              `${count(workers)} workers, heard ${duration(Math.round(silentForMs))} ago${lostMessages > 0 ? `, ${count(lostMessages)} messages lost` : ''}`,
+            ]),
+          )}
+        />
+      )}
+    </Panel>
+  );
+}
 
 /** Event streams of every rank; those in trouble first. */
 function Ranks({ ranks }: { ranks: Loaded<RanksView> }) {

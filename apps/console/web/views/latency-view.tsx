@@ -5,9 +5,12 @@ import { Choice, Empty, Panel } from '../parts/small.tsx';
 import { Plot } from '../parts/plot.tsx';
 import type { Curve } from '../parts/plot.tsx';
 import { sinceFirst } from '../state/latency.ts';
+import { routers } from '../state/services.ts';
 import { live, revision } from '../state/store.ts';
 
 const pool = signal('');
+/** All of them: an empty name. */
+const router = signal('');
 const minutes = signal<'5' | '15'>('15');
 const HEIGHT = 210;
 /** A minute. */
@@ -29,7 +32,8 @@ const QUANTILES = [
 export function LatencyView() {
   void revision.value;
   if (live.totals === null) return <div class="loading">Waiting for the router…</div>;
-  const { latencies } = live;
+  const asked = live.routers.find(({ name }) => name === router.value);
+  const latencies = asked?.latencies ?? live.latencies;
   const chosen = latencies.pools.includes(pool.value) ? pool.value : '';
   const { slots, windows } = latencies.of(chosen);
   const shown = sinceFirst(slots.slice(-12 * Number(minutes.value)), LEAST_SLOTS);
@@ -38,6 +42,14 @@ export function LatencyView() {
   return (
     <div class="latency">
       <div class="bar-of-tools">
+        {routers.length > 1 && (
+          <Choice
+            label="Router"
+            options={[['', 'All routers'], ...routers.map((name): [string, string] => [name, name])]}
+            value={router.value}
+            onChange={(next) => (router.value = next)}
+          />
+        )}
         {pools.length > 1 && (
           <Choice
             label="Pool"
@@ -55,12 +67,15 @@ export function LatencyView() {
           value={minutes.value}
           onChange={(next) => (minutes.value = next)}
         />
-        <span class="note">points of 5 s; quantiles within 4 %</span>
+        <span class="note">
+          points of 5 s; quantiles within 4 %
+          {routers.length > 1 && router.value === '' && '; of all routers, those of the slowest'}
+        </span>
       </div>
       <Percentiles windows={windows} />
       <div class="plots">
         {PLOTS.map(([key, title, note]) => (
-          <Panel title={title} note={note} key={`${key} ${chosen}`}>
+          <Panel title={title} note={note} key={`${key} ${chosen} ${router.value}`}>
             {shown.every((slot) => slot[key] === null) ? (
               <Empty title="No answer in this time." />
             ) : (
@@ -75,7 +90,7 @@ export function LatencyView() {
             )}
           </Panel>
         ))}
-        <Panel title="Requests" note="attempts that ended, each second" key={`rate ${chosen}`}>
+        <Panel title="Requests" note="attempts that ended, each second" key={`rate ${chosen} ${router.value}`}>
           <Plot title="Requests" timesMs={timesMs} curves={rateCurves(shown)} textOf={rate} height={HEIGHT} />
         </Panel>
       </div>

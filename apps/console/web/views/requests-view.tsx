@@ -1,12 +1,13 @@
 import { signal } from '@preact/signals';
-import type { LiveRequest } from '@sluice/contracts';
 import { useEffect } from 'preact/hooks';
 import { clock, count, duration, percent, short } from '../format.ts';
 import { useListKeys } from '../keyboard.ts';
 import { Empty, Panel, Search } from '../parts/small.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { filteredRequests } from '../state/requests.ts';
+import type { ToldRequest } from '../state/requests.ts';
 import { goTo, route } from '../state/route.ts';
+import { routers } from '../state/services.ts';
 import { live, paused, revision } from '../state/store.ts';
 import { EndingMark } from './request-parts.tsx';
 import { WhyView } from './why-view.tsx';
@@ -14,7 +15,7 @@ import { WhyView } from './why-view.tsx';
 const filter = signal('');
 const ROW = 34;
 /** The list as it was when it was held still. */
-let held: readonly LiveRequest[] | null = null;
+let held: readonly ToldRequest[] | null = null;
 
 /** The latest requests, and why the one that is selected went where it went. */
 export function RequestsView() {
@@ -130,8 +131,9 @@ const ListHead = () => (
   </div>
 );
 
-function RequestRow({ request, selected }: { request: LiveRequest; selected: boolean }) {
-  const { id, atMs, worker, promptTokens, cachedTokens, predictedTtftMs, outcome, retryOf, movedFrom } = request;
+function RequestRow({ request, selected }: { request: ToldRequest; selected: boolean }) {
+  const { id, atMs, worker, promptTokens, cachedTokens, predictedTtftMs, outcome, retryOf, movedFrom, router } =
+    request;
   const ending = live.requests.endingOf(request);
   return (
     <div
@@ -146,6 +148,7 @@ function RequestRow({ request, selected }: { request: LiveRequest; selected: boo
         {worker}
         {retryOf !== null && <span class="tag">retry</span>}
         {movedFrom !== null && <span class="tag">moved</span>}
+        {routers.length > 1 && <span class="tag">{router}</span>}
       </span>
       <span class="number">{short(promptTokens)}</span>
       <span class="number">{cachedTokens === null ? '–' : percent(cachedTokens / Math.max(1, promptTokens))}</span>

@@ -2,6 +2,7 @@ import { helpShown } from '../keyboard.ts';
 import { tokenWanted } from '../net/admin.ts';
 import { hrefOf, route } from '../state/route.ts';
 import type { View } from '../state/route.ts';
+import { routers } from '../state/services.ts';
 import { connection, live, revision } from '../state/store.ts';
 import { nextTheme, themeChoice } from '../state/theme.ts';
 import { clock } from '../format.ts';
@@ -73,18 +74,25 @@ export function Shell() {
 function Status() {
   void revision.value;
   const state = connection.value;
+  const lost = live.routers.flatMap(({ name, lost: why }) => (why === null ? [] : [`${name}: ${why}`]));
   return (
     <div class="status" role="status">
       {live.totals !== null && (
         <span class="policy" title="Routing policy in force">
-          {live.totals.policy}
+          {live.totals.policies.join(', ')}
         </span>
       )}
-      <span class={`dot ${state}`} />
-      <span>{STATES[state]}</span>
-      {live.nowMs > 0 && <time title={`Clock of router ${live.router}`}>{clock(live.nowMs)}</time>}
+      <span class={`dot ${state === 'live' && lost.length > 0 ? 'connecting' : state}`} title={lost.join('; ')} />
+      <span>{state === 'live' ? liveText() : STATES[state]}</span>
+      {live.nowMs > 0 && <time title={`Clock of ${routers.join(', ')}`}>{clock(live.nowMs)}</time>}
     </div>
   );
+}
+
+/** How many of the routers tell what happens, where there are several. */
+function liveText(): string {
+  const there = live.routers.filter(({ lost, totals }) => lost === null && totals !== null).length;
+  return routers.length === 1 ? 'live' : `live, ${there} of ${routers.length} routers`;
 }
 
 function CurrentView({ view }: { view: View }) {

@@ -3,19 +3,22 @@ import { useEffect, useState } from 'preact/hooks';
 import { clock, count, duration } from '../format.ts';
 import { useListKeys } from '../keyboard.ts';
 import { AdminError, getJson } from '../net/admin.ts';
-import { Empty, Panel, usePolled } from '../parts/small.tsx';
+import { Empty, Panel, usePolledAll } from '../parts/small.tsx';
 import { goTo, hrefOf, route } from '../state/route.ts';
+import { routers, services } from '../state/services.ts';
 import { waterfallOf } from '../state/waterfall.ts';
 import type { SpanRow } from '../state/waterfall.ts';
 
-const SERVICES = ['router', 'kv-index', 'event-bridge', 'latency-predictor'] as const;
 const POLL_MS = 3000;
+const MOST = 200;
 
-/** The traces that the router still keeps, and the spans of one over all services. */
+const PATHS = routers.map((router) => `${router}/traces?limit=${MOST}`);
+
+/** The traces that the routers still keep, and the spans of one over all services. */
 export function TracesView() {
   const { id } = route.value;
-  const traces = usePolled<Traces>('router/traces?limit=200', POLL_MS);
-  const list = traces.kind === 'value' ? traces.value.traces : [];
+  const told = usePolledAll<Traces>(PATHS, POLL_MS);
+  const list = told.kind === 'value' ? latestOf(told.value) : [];
   useEffect(() =>
     useListKeys({
       move: (by) => {
@@ -31,13 +34,13 @@ export function TracesView() {
     <div class="traces">
       <Panel
         title="Traces"
-        note={traces.kind === 'value' ? `${count(list.length)} kept by the router` : ''}
+        note={told.kind === 'value' ? `${count(list.length)} kept by ${routers.join(', ')}` : ''}
         class="table"
       >
-        {traces.kind === 'error' && <p class="reason">{traces.message}</p>}
-        {traces.kind === 'value' && list.length === 0 && (
-          <Empty title={traces.value.enabled ? 'No trace yet.' : 'Tracing is off.'}>
-            {traces.value.enabled ? 'Sampled requests appear here.' : 'docs/tracing.md says how to turn it on.'}
+        {told.kind === 'error' && <p class="reason">{told.message}</p>}
+        {told.kind === 'value' && list.length === 0 && (
+          <Empty title={isOn(told.value) ? 'No trace yet.' : 'Tracing is off.'}>
+            {isOn(told.value) ? 'Sampled requests appear here.' : 'docs/tracing.md says how to turn it on.'}
           </Empty>
         )}
         <div class="scroll trace-list">
@@ -62,6 +65,14 @@ export function TracesView() {
   );
 }
 
+const isOn = (told: readonly Traces[]): boolean => told.some(({ enabled }) => enabled);
+
+const latestOf = (told: readonly Traces[]): Traces['traces'] =>
+  told
+    .flatMap(({ traces }) => traces)
+    .sort((a, b) => b.startMs - a.startMs)
+    .slice(0, MOST);
+
 /** Spans of a trace that a service keeps; one that keeps none, or is not there, has none to show. */
 async function spansOf(service: string, traceId: string): Promise<readonly TraceSpan[]> {
   try {
@@ -80,7 +91,7 @@ function Spans({ traceId }: { traceId: string }) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     // Spans are kept when they end: those of a request in flight come one by one.
     const load = async (): Promise<void> => {
-      const all = await Promise.all(SERVICES.map((service) => spansOf(service, traceId)));
+      const all = await Promise.all(services.map((service) => spansOf(service, traceId)));
       if (!isHere) return;
       setSpans(all.flat());
       timer = setTimeout(() => void load(), POLL_MS);
@@ -100,7 +111,7 @@ function Spans({ traceId }: { traceId: string }) {
       </section>
     );
   }
-  const services = [...new Set(rows.map(({ span }) => span.service))];
+  const involved = [...new Set(rows.map(({ span }) => span.service))];
   const decision = rows
     .map(({ span }) => span.attributes['sluice.decision.id'])
     .find((value) => typeof value === 'string');
@@ -108,11 +119,11 @@ function Spans({ traceId }: { traceId: string }) {
     <Panel
       class="trace"
       title={rows[0]!.span.name}
-      note={`${clock(startMs, true)}, ${duration(durationMs)}, ${rows.length} spans of ${services.length === 1 ? 'one service' : `${services.length} services`}`}
+      note={`${clock(startMs, true)}, ${duration(durationMs)}, ${rows.length} spans of ${involved.length === 1 ? 'one service' : `${involved.length} services`}`}
       tools={typeof decision === 'string' && <a href={hrefOf('requests', decision)}>Why this worker</a>}
     >
       <div class="legend pad">
-        {services.map((service, place) => (
+        {involved.map((service, place) => (
           <span key={service}>
             <i class={`tone-${place % 8}`} /> {service}
           </span>
@@ -123,7 +134,7 @@ function Spans({ traceId }: { traceId: string }) {
         {rows.map((row) => (
           <SpanLine
             row={row}
-            tone={services.indexOf(row.span.service) % 8}
+            tone={involved.indexOf(row.span.service) % 8}
             startMs={startMs}
             wholeMs={durationMs}
             isOpen={opened === row.span.spanId}

@@ -4,6 +4,7 @@ import { clock, count, duration } from '../format.ts';
 import { AdminError, getJson } from '../net/admin.ts';
 import { Empty } from '../parts/small.tsx';
 import { hrefOf } from '../state/route.ts';
+import { routers } from '../state/services.ts';
 import { live, revision } from '../state/store.ts';
 import { chainOf, triedBefore } from '../why/chain.ts';
 import { verdictOf } from '../why/verdict.ts';
@@ -12,17 +13,34 @@ import { Fact } from './worker-panel.tsx';
 import { Happened } from './happened.tsx';
 
 interface Found {
+  readonly router: string;
   readonly decision: DecisionRecord;
   readonly chain: readonly DecisionRecord[];
 }
 
-async function decisionOf(id: string): Promise<DecisionRecord | null> {
+async function decisionOf(router: string, id: string): Promise<DecisionRecord | null> {
   try {
-    return await getJson<DecisionRecord>(`router/decisions/${encodeURIComponent(id)}`);
+    return await getJson<DecisionRecord>(`${router}/decisions/${encodeURIComponent(id)}`);
   } catch (error) {
     if (error instanceof AdminError && error.status === 404) return null;
     throw error;
   }
+}
+
+/** The router that decided knows why: the one that told of it, or, from an address that was passed on, whichever has it. */
+async function find(id: string): Promise<Pick<Found, 'router' | 'decision'> | null> {
+  const told = live.requests.get(id)?.router;
+  let failed: unknown = null;
+  for (const router of told === undefined ? routers : [told]) {
+    try {
+      const decision = await decisionOf(router, id);
+      if (decision !== null) return { router, decision };
+    } catch (error) {
+      failed = error;
+    }
+  }
+  if (failed !== null) throw failed;
+  return null;
 }
 
 /** Why a request went where it went: the candidates, what they would have cost, and what happened. */
@@ -35,11 +53,12 @@ export function WhyView({ id }: { id: string }) {
   useEffect(() => {
     let isHere = true;
     const load = async (): Promise<void> => {
-      const decision = await decisionOf(id);
+      const known = await find(id);
       if (!isHere) return;
-      if (decision === null) return setFound('missing');
-      const chain = await chainOf(decision, decisionOf);
-      if (isHere) setFound({ decision, chain });
+      if (known === null) return setFound('missing');
+      const { router, decision } = known;
+      const chain = await chainOf(decision, (other) => decisionOf(router, other));
+      if (isHere) setFound({ router, decision, chain });
     };
     load().catch((error: unknown) => isHere && setFound(error as Error));
     return () => {
@@ -50,8 +69,8 @@ export function WhyView({ id }: { id: string }) {
   if (found === 'missing') {
     return (
       <section class="panel why">
-        <Empty title={`Decision ${id} is not, or no longer, in the router's log.`}>
-          The log keeps the last ROUTER_DECISIONS decisions of this router.
+        <Empty title={`Decision ${id} is not, or no longer, in a router's log.`}>
+          A router's log keeps its last ROUTER_DECISIONS decisions.
         </Empty>
       </section>
     );
@@ -66,7 +85,7 @@ export function WhyView({ id }: { id: string }) {
   return <Why {...found} />;
 }
 
-function Why({ decision, chain }: Found) {
+function Why({ router, decision, chain }: Found) {
   const { id, atMs, traceId, model, pool, policy, basis, level, promptTokens, expectedOutputTokens, exactPrompt } =
     decision;
   const kept = decision.candidates.filter(({ keptForOthers }) => keptForOthers).length;
@@ -84,7 +103,10 @@ function Why({ decision, chain }: Found) {
       </header>
       {chain.length > 1 && <Chain chain={chain} current={id} />}
       <dl class="facts across">
-        <Fact name="Decided">{clock(atMs, true)}</Fact>
+        <Fact name="Decided">
+          {clock(atMs, true)}
+          {routers.length > 1 && ` by ${router}`}
+        </Fact>
         <Fact name="Model">{model ?? pool}</Fact>
         <Fact name="Policy">{basis === policy ? policy : `${policy}, degraded to ${basis}`}</Fact>
         <Fact name="Prompt">

@@ -3,6 +3,7 @@ import { count, duration, percent, short } from '../format.ts';
 import { hrefOf } from '../state/route.ts';
 import { live } from '../state/store.ts';
 import { cachedTokensOf, conditionOf } from '../state/workers.ts';
+import type { ToldOf } from '../state/workers.ts';
 import { ConditionMark, PREFIXES } from './worker-parts.tsx';
 import { EndingMark } from './request-parts.tsx';
 
@@ -22,7 +23,8 @@ export function WorkerPanel({ worker, onClose }: { worker: string; onClose: () =
     );
   }
   const value = (column: Parameters<typeof workers.value>[0]): number => workers.value(column, row);
-  const reason = workers.reasons.get(row);
+  const reason = workers.reasonOf(row);
+  const told = workers.toldOf(row);
   const silentS = value('silentS');
   const capacity = value('kvCapacityTokens');
   const sent = requests.list.filter((request) => request.worker === worker).slice(0, MOST_REQUESTS);
@@ -31,7 +33,7 @@ export function WorkerPanel({ worker, onClose }: { worker: string; onClose: () =
       <Head worker={worker} onClose={onClose} />
       <div class="side-body">
         <ConditionMark condition={conditionOf(workers, row)} />
-        {reason !== undefined && <p class="reason">{reason}</p>}
+        {reason !== null && told.length === 0 && <p class="reason">{reason}</p>}
         {silentS > 0 && <p class="reason">Its engine was last read {count(silentS)} s ago.</p>}
         <dl class="facts">
           <Fact name="Engine">{spec.url}</Fact>
@@ -40,11 +42,12 @@ export function WorkerPanel({ worker, onClose }: { worker: string; onClose: () =
           <Fact name="Role">{spec.role}</Fact>
           <Fact name="Variant">{spec.variant}</Fact>
         </dl>
+        {told.length > 0 && <ToldBy told={told} />}
         <h3>Load</h3>
         <dl class="facts">
           <Fact name="In flight">
             {count(value('inflightRequests'))}
-            {value('siblingRequests') > 0 && ` (${count(value('siblingRequests'))} by siblings)`}
+            {value('siblingRequests') > 0 && ` (${count(value('siblingRequests'))} by other routers)`}
           </Fact>
           <Fact name="Held for it">{count(value('heldRequests'))}</Fact>
           <Fact name="Queued prompt tokens">{count(value('queuedPrefillTokens'))}</Fact>
@@ -82,6 +85,23 @@ const Head = ({ worker, onClose }: { worker: string; onClose: () => void }) => (
       </button>
     </div>
   </header>
+);
+
+/** The worker as each router sees it. */
+const ToldBy = ({ told }: { told: readonly ToldOf[] }) => (
+  <>
+    <h3>By router</h3>
+    {told.map(({ router, workers, row, reason }) => (
+      <div class="told" key={router}>
+        <span class="name">{router}</span>
+        <ConditionMark condition={conditionOf(workers, row)} />
+        <span class="number" title="Requests that it has sent there itself">
+          {count(workers.value('inflightRequests', row) - workers.value('siblingRequests', row))} in flight
+        </span>
+        {reason !== null && <p class="reason">{reason}</p>}
+      </div>
+    ))}
+  </>
 );
 
 export const Fact = ({ name, children }: { name: string; children: ComponentChildren }) => (

@@ -4,6 +4,7 @@ const WORDS: Readonly<Record<Condition, string>> = {
   up: 'up',
   late: 'late',
   prefill: 'prefill only',
+  differs: 'differs',
   unknown: 'not seen',
   down: 'down',
 };

@@ -7,6 +7,23 @@ import type { DecisionOutcome, DecisionRecord } from './decision.ts';
  */
 export type LiveMessage = LiveSnapshot | LiveTick;
 
+/** What `GET /live` of a console in front of several routers sends: what each of them tells, or why one tells nothing. */
+export type LiveRouterEvent = LiveRouterMessage | LiveRouterLost;
+
+export interface LiveRouterMessage {
+  /** As the console calls it. */
+  readonly router: string;
+  readonly message: LiveMessage;
+}
+
+export interface LiveRouterLost {
+  readonly router: string;
+  /** Why its stream cannot be had; it is asked again. */
+  readonly lost: string;
+  /** HTTP status that it answered, or null. */
+  readonly status: number | null;
+}
+
 /**
  * A number of a worker. As in the worker's view of `GET /workers`, but for: `state` 0 unknown, 1 up, 2 down; `up` 1 when it
  * is sent requests; `heldRequests` that the router holds until it has room; `cachedTokens` in its KV cache as far as the
