@@ -56,15 +56,19 @@ export async function fleetOfEngines(
   origin: 'command' | 'running',
   access: Access,
 ): Promise<Target> {
+  const answers = await Promise.all(engines.map(({ url }) => probeEngine(url, access.timeoutMs, access.apiKey)));
   const pools = new Map<string, { named: NamedEngine; probed: ProbedEngine }[]>();
-  const probe = async (named: NamedEngine): Promise<Finding[]> => {
-    const answer = await probeEngine(named.url, access.timeoutMs, access.apiKey);
-    if (answer.kind !== 'engine') return silentFindings(named, access);
+  const silent: NamedEngine[] = [];
+  engines.forEach((named, i) => {
+    const answer = answers[i]!;
+    if (answer.kind !== 'engine') {
+      silent.push(named);
+      return;
+    }
     const pool = named.pool ?? idFrom(answer.engine.models[0]!);
     pools.set(pool, [...(pools.get(pool) ?? []), { named, probed: answer.engine }]);
-    return [];
-  };
-  const findings = (await Promise.all(engines.map(probe))).flat();
+  });
+  const findings = (await Promise.all(silent.map((named) => silentFindings(named, access)))).flat();
   if (pools.size === 0) return { origin, fleet: null, findings };
   const entries = [...pools].map(([id, members]) => ({
     id,

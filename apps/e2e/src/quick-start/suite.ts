@@ -154,7 +154,7 @@ function succeeded({ code, out, err }: Ended): string {
 
 /** What `sluice explain` says of the time to the first token: its parts in ms, and what most of it was. */
 function reasonIn(text: string): { readonly parts: number[]; readonly most: string } {
-  const [, section] = /\nWhere the time to its first token went.*?\n(.*?Most of it, .*?)(?:\n\n|$)/s.exec(text) ?? [];
+  const [, section] = /\nWhere the time to its first token went.*?\n(.*?Most of it, .*?)(?:\n\n|\ntrace |$)/s.exec(text) ?? [];
   expect(section).toBeDefined();
   const [rows, most] = section!.split('Most of it, ') as [string, string];
   const parts = [...rows.matchAll(/ {2}(-?[\d,.]+)(?: +█*)?$/gm)].map(([, ms]) => numberOf(ms));
