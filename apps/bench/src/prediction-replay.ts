@@ -38,6 +38,9 @@ const REFRESH_MS = 1000;
 const FEWEST_FOR_TPOT = 4;
 
 interface Forecast {
+  /** By the step constants and the worker's bias: what a router puts into the outcome. */
+  readonly modelTtftMs: number;
+  readonly modelTpotMs: number;
   readonly ttftMs: number;
   readonly ttftTailMs: number;
   readonly tpotMs: number;
@@ -63,9 +66,11 @@ export function replay(samples: readonly Sample[], engines: readonly EngineSetup
   for (const { sample, ends } of inOrder(samples)) {
     const learner = byRow[sample.row]!;
     if (ends) {
-      judged.push(judge(sample, forecasts.get(sample)!, learner));
+      const said = forecasts.get(sample)!;
+      judged.push(judge(sample, said, learner));
       forecasts.delete(sample);
-      learner.observe(sample.outcome);
+      const { modelTtftMs: predictedTtftMs, modelTpotMs: predictedTpotMs } = said;
+      learner.observe({ ...sample.outcome, startedAtMs: sample.sentMs, predictedTtftMs, predictedTpotMs });
       continue;
     }
     if (sample.sentMs >= refreshedMs + REFRESH_MS) {
@@ -89,13 +94,15 @@ function forecast({ worker, load, promptTokens, predictedCachedTokens }: Outcome
   const step = biased(known.step, known.workerBias[worker] ?? 1);
   const factors = known.regimes[regimeOf(load)];
   const prompt = { promptTokens, cachedTokens: predictedCachedTokens };
-  const ttftMs = predictTtftMs(step, load, prompt, DEFAULT_ENGINE_SHAPE);
-  const tpotMs = predictTpotMs(step, load, { promptTokens, outputTokens: known.meanOutputTokens });
+  const modelTtftMs = predictTtftMs(step, load, prompt, DEFAULT_ENGINE_SHAPE);
+  const modelTpotMs = predictTpotMs(step, load, { promptTokens, outputTokens: known.meanOutputTokens });
   return {
-    ttftMs: ttftMs * factors.ttftFactor,
-    ttftTailMs: ttftMs * factors.ttftTailFactor,
-    tpotMs: tpotMs * factors.tpotFactor,
-    tpotTailMs: tpotMs * factors.tpotTailFactor,
+    modelTtftMs,
+    modelTpotMs,
+    ttftMs: modelTtftMs * factors.ttftFactor,
+    ttftTailMs: modelTtftMs * factors.ttftTailFactor,
+    tpotMs: modelTpotMs * factors.tpotFactor,
+    tpotTailMs: modelTpotMs * factors.tpotTailFactor,
   };
 }
 

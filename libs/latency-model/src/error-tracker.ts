@@ -1,11 +1,15 @@
 import { Ewma, QuantileTracker } from '@sluice/numerics';
 import type { EwmaState, QuantileState } from '@sluice/numerics';
+import { ConformalTail, PRIOR_TAIL, TAIL_QUANTILE } from './conformal-tail.ts';
 import { REGIMES } from './regime.ts';
 import type { Regime } from './regime.ts';
+import { ResidualWindow } from './residual-window.ts';
+import type { ResidualWindowState } from './residual-window.ts';
 
 export interface ResidualState {
-  readonly median: QuantileState;
-  readonly tail: QuantileState;
+  readonly window: ResidualWindowState;
+  readonly seen: number;
+  readonly level: number;
   readonly gain: EwmaState;
 }
 
@@ -14,6 +18,7 @@ export interface ErrorTrackerState {
   readonly covered: EwmaState;
   readonly tail: QuantileState;
   readonly samples: number;
+  readonly arrivals: number;
   readonly regimes: Readonly<Record<Regime, ResidualState>>;
 }
 
@@ -21,51 +26,76 @@ export interface PredictionErrors {
   readonly samples: number;
   /** Mean of |predicted - measured| / measured over recent samples; null before the first. */
   readonly mape: number | null;
-  /** Share of recent samples at or below the model's prediction times the tail factor of their regime; null before the first. */
+  /** Share of recent samples at or below the tail that was said of them; null before the first. */
   readonly coverage: number | null;
 }
 
-/** The share of outcomes that the tail factor is to cover. */
-export const TAIL_QUANTILE = 0.9;
-/** Before samples, one in ten is taken to be 1.5 times the prediction or worse. */
-const PRIOR_TAIL = Math.log(1.5);
+/** One prediction of the model, its own bias included, and what came. */
+export interface Judgement {
+  readonly regime: Regime;
+  /** By the step constants when the request was sent. */
+  readonly predictedMs: number;
+  /** The same by those of now. */
+  readonly modelMs: number;
+  readonly measuredMs: number;
+  /** When the request was sent and when its answer had ended, on one clock; null: not known. */
+  readonly sentMs: number | null;
+  readonly endedMs: number | null;
+}
+
 const HALF_LIFE = 100;
 /** One sample counts as an error of 1000 % at most, or a single absurd one would be all that the mean shows. */
 const LARGEST_ERROR = 10;
 /** A correction must have made the relative error smaller by so much on average, each sample judged before it was learned from. */
 const LEAST_GAIN = 0.005;
-const PRIOR_MEDIAN = 0.02;
+/** A correction counts for half after so many samples: the first of a new model were all sent into the same lull or burst. */
+const SHRINK_SAMPLES = 50;
+/**
+ * A prediction further than this factor from what would be said now came of constants that are no longer believed. How
+ * far it was off tells nothing of what will be said: its residual is taken by the constants of now.
+ */
+const SAME_MODEL = Math.log(1.15);
 
-/** How far the model is off in one regime, as log residuals: their median, and their tail. */
+/** How far the model is off in one regime. */
 class RegimeResidual {
-  private readonly median = new QuantileTracker(0.5, PRIOR_MEDIAN);
-  private readonly tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
-  /** By how much the median, as it was before each sample, would have made the error smaller. */
+  private readonly window = new ResidualWindow();
+  readonly tail = new ConformalTail(this.window);
+  private correction = 0;
+  private seen = 0;
+  /** By how much the correction, as it was before each sample, would have made the error smaller. */
   private readonly gain = new Ewma(HALF_LIFE, 0, 10);
 
-  /** What the model's prediction is to be multiplied by: the median where that has been winning, else 1. */
+  /** What the model's prediction is to be multiplied by for the least relative error; 1 where that has not been winning. */
   get factor(): number {
-    return this.gain.value > LEAST_GAIN ? Math.exp(this.median.value) : 1;
+    return this.gain.value > LEAST_GAIN ? Math.exp(this.correction) : 1;
   }
 
   get tailFactor(): number {
     return Math.exp(this.tail.value);
   }
 
-  observe(logResidual: number): void {
-    this.gain.observe(relativeError(logResidual) - relativeError(logResidual - this.median.value));
-    this.median.observe(logResidual);
-    this.tail.observe(logResidual);
+  observe(logResidual: number, arrival: number, missed: boolean, endedMs: number | null): void {
+    this.gain.observe(relativeError(logResidual) - relativeError(logResidual - this.correction));
+    this.window.add(logResidual, arrival);
+    this.seen++;
+    this.correct();
+    this.tail.observe(missed, endedMs);
   }
 
   toState(): ResidualState {
-    return { median: this.median.toState(), tail: this.tail.toState(), gain: this.gain.toState() };
+    return { window: this.window.toState(), seen: this.seen, level: this.tail.level, gain: this.gain.toState() };
   }
 
   restore(state: ResidualState): void {
-    this.median.restore(state.median);
-    this.tail.restore(state.tail);
+    this.window.restore(state.window);
+    this.seen = state.seen;
+    this.correct();
+    this.tail.restore(state.level);
     this.gain.restore(state.gain);
+  }
+
+  private correct(): void {
+    this.correction = (this.window.relativeMedian() * this.seen) / (this.seen + SHRINK_SAMPLES);
   }
 }
 
@@ -86,34 +116,37 @@ export class ErrorTracker {
   private tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
   private regimes = residuals();
   private samples = 0;
+  /** Of them, those since the model began. */
+  private arrivals = 0;
 
   /** Factor on the model's prediction that covers {@link TAIL_QUANTILE} of the outcomes of all regimes together. */
   get tailFactor(): number {
     return Math.exp(this.tail.value);
   }
 
-  /** Factors on the model's prediction in one regime: to be right as often as not, and to cover {@link TAIL_QUANTILE}. */
+  /** Factors on the model's prediction in one regime: for the least relative error, and to cover {@link TAIL_QUANTILE}. */
   factors(regime: Regime): { readonly factor: number; readonly tailFactor: number } {
     const { factor, tailFactor } = this.regimes[regime];
     return { factor, tailFactor };
   }
 
-  /** @param modelMs by the step constants alone */
-  observe(regime: Regime, modelMs: number, measuredMs: number): void {
+  observe({ regime, predictedMs, modelMs, measuredMs, sentMs, endedMs }: Judgement): void {
     const residual = this.regimes[regime];
-    const predictedMs = modelMs * residual.factor;
     this.samples++;
-    this.absolute.observe(relativeError(Math.log(measuredMs / predictedMs)));
-    this.covered.observe(measuredMs <= modelMs * residual.tailFactor ? 1 : 0);
-    const logResidual = Math.log(measuredMs / modelMs);
+    this.absolute.observe(relativeError(Math.log(measuredMs / (predictedMs * residual.factor))));
+    const missed = measuredMs > predictedMs * Math.exp(residual.tail.valueAt(sentMs));
+    this.covered.observe(missed ? 0 : 1);
+    const isOfNow = Math.abs(Math.log(modelMs / predictedMs)) <= SAME_MODEL;
+    const logResidual = Math.log(measuredMs / (isOfNow ? predictedMs : modelMs));
     this.tail.observe(logResidual);
-    residual.observe(logResidual);
+    residual.observe(logResidual, ++this.arrivals, missed, endedMs);
   }
 
   /** Forgets the residuals of a model that is no longer in force; the errors stay, they were made. */
   restartTail(): void {
     this.tail = new QuantileTracker(TAIL_QUANTILE, PRIOR_TAIL);
     this.regimes = residuals();
+    this.arrivals = 0;
   }
 
   errors(): PredictionErrors {
@@ -129,6 +162,7 @@ export class ErrorTracker {
       covered: this.covered.toState(),
       tail: this.tail.toState(),
       samples: this.samples,
+      arrivals: this.arrivals,
       regimes: { idle: idle.toState(), loaded: loaded.toState(), queued: queued.toState(), full: full.toState() },
     };
   }
@@ -139,5 +173,6 @@ export class ErrorTracker {
     this.tail.restore(state.tail);
     for (const regime of REGIMES) this.regimes[regime].restore(state.regimes[regime]);
     this.samples = state.samples;
+    this.arrivals = state.arrivals;
   }
 }

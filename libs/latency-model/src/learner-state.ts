@@ -1,12 +1,14 @@
 import type { EwmaState, QuantileState } from '@sluice/numerics';
 import type { ErrorTrackerState, ResidualState } from './error-tracker.ts';
+import { MOST_RESIDUALS } from './residual-window.ts';
+import type { ResidualWindowState } from './residual-window.ts';
 import type { StepEstimatorState } from './step-estimator.ts';
 import { PARAMETERS } from './work.ts';
 import type { WorkerBiasState } from './worker-bias.ts';
 
 /** All that a learner knows, as JSON. */
 export interface LearnerState {
-  readonly version: 2;
+  readonly version: 3;
   readonly samples: number;
   readonly estimator: StepEstimatorState;
   readonly bias: WorkerBiasState;
@@ -35,14 +37,23 @@ const list =
   (value: unknown): boolean =>
     Array.isArray(value) && value.length === length && value.every(ok);
 
+const numbers =
+  (ok: (item: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.length <= MOST_RESIDUALS && value.every(ok);
+
 const isEwma = record<EwmaState>({ sum: isNumber, weight: isNumber });
 const isQuantile = record<QuantileState>({ value: isNumber, scale: isAbove0, samples: isCount });
-const isResidual = record<ResidualState>({ median: isQuantile, tail: isQuantile, gain: isEwma });
+const isWindow = (value: unknown): boolean =>
+  record<ResidualWindowState>({ residuals: numbers(isNumber), arrivals: numbers(isCount) })(value) &&
+  (value as ResidualWindowState).residuals.length === (value as ResidualWindowState).arrivals.length;
+const isResidual = record<ResidualState>({ window: isWindow, seen: isCount, level: isNumber, gain: isEwma });
 const isErrorTracker = record<ErrorTrackerState>({
   absolute: isEwma,
   covered: isEwma,
   tail: isQuantile,
   samples: isCount,
+  arrivals: isCount,
   regimes: record<ErrorTrackerState['regimes']>({
     idle: isResidual,
     loaded: isResidual,
@@ -70,7 +81,7 @@ const isBias = (value: unknown): boolean =>
       isAbove0(entry[3]),
   );
 const check = record<LearnerState>({
-  version: (value) => value === 2,
+  version: (value) => value === 3,
   samples: isCount,
   estimator: isEstimator,
   bias: isBias,

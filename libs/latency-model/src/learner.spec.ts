@@ -99,6 +99,14 @@ describe('Learner', () => {
     expect(tpot.coverage).toBeGreaterThan(0.84);
   });
 
+  it('judges the prediction that was made where it is told, and nobody made one where it is null', () => {
+    const learner = createLearner({ prior: truth, engine });
+    const { ttftMs, ...rest } = outcome();
+    learner.observe({ ...rest, ttftMs, predictedTtftMs: 2 * ttftMs!, predictedTpotMs: null, startedAtMs: 0 });
+    expect(learner.errors().ttft.mape).toBeCloseTo(1);
+    expect(learner.errors().tpot.mape).toBeLessThan(0.3);
+  });
+
   it.each([1, 2, 3])('finds an engine that is far from its prior within 300 outcomes (seed %d)', (seed) => {
     const learner = createLearner({ prior: PRIORS.default, engine });
     teach(learner, synthetic(onCpu, seed), 300);
@@ -178,6 +186,9 @@ describe('Learner', () => {
       { cachedTokens: NaN },
       { load: { ...load, decodeContextTokens: NaN } },
       { load: { ...load, queuedPrefillTokens: -1 } },
+      { predictedTtftMs: 0 },
+      { predictedTpotMs: Infinity },
+      { startedAtMs: NaN },
     ];
     for (const change of impossible) {
       expect(learner.observe(outcome(change))).toEqual({ kind: 'rejected', reason: 'invalid' });
@@ -250,7 +261,8 @@ describe('Learner', () => {
     }
     expect(learner.parameters().step).toEqual(truth);
     const { full, queued } = learner.parameters().regimes;
-    expect(full.ttftFactor).toBeCloseTo(3, 0);
+    // of 300 samples a correction is not yet all
+    expect(full.ttftFactor).toBeCloseTo(3 ** (300 / 350), 1);
     expect(full.ttftTailFactor).toBeGreaterThan(2.5);
     expect(queued).toEqual({
       ttftFactor: 1,
@@ -273,6 +285,10 @@ describe('Learner', () => {
   it('does not take over what is not a state', () => {
     const learner = createLearner({ prior: truth, engine });
     const good = JSON.parse(JSON.stringify(learner)) as Record<string, unknown>;
+    const withWindow = (window: unknown): unknown => {
+      const { tpot } = learner.toJSON();
+      return { ...tpot, regimes: { ...tpot.regimes, idle: { ...tpot.regimes.idle, window } } };
+    };
     const broken = [
       null,
       42,
@@ -282,6 +298,8 @@ describe('Learner', () => {
       { ...good, samples: 'many' },
       { ...good, estimator: { scale: [1, 2, 3] } },
       { ...good, bias: [['w0', null, 3, 0.1]] },
+      { ...good, tpot: withWindow({ residuals: [0.1, 0.2], arrivals: [1] }) },
+      { ...good, tpot: withWindow({ residuals: [NaN], arrivals: [1] }) },
     ];
     for (const state of broken) expect(learner.restore(state)).toBe(false);
     expect(learner.parameters().step).toEqual(truth);

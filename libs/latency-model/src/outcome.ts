@@ -16,6 +16,11 @@ export interface Outcome {
   readonly ttftMs: number | null;
   readonly tpotMs: number | null;
   readonly e2eMs: number | null;
+  /** What was predicted from the step constants and the worker's bias when it was sent; absent: not known. */
+  readonly predictedTtftMs?: number | null | undefined;
+  readonly predictedTpotMs?: number | null | undefined;
+  /** When it was sent, on any clock that all outcomes share; absent: not known. */
+  readonly startedAtMs?: number | undefined;
   readonly load: WorkerLoad;
   /** What else the worker prefilled meanwhile; absent where nobody watched. */
   readonly beside?: PrefillBeside | undefined;
@@ -50,6 +55,9 @@ export function readOutcome(outcome: Outcome): Reading {
   for (const ms of [ttftMs, tpotMs, e2eMs]) {
     if (ms !== null && !(ms > 0 && ms <= LONGEST_MS)) return { kind: 'invalid' };
   }
+  for (const ms of [outcome.predictedTtftMs, outcome.predictedTpotMs]) {
+    if (typeof ms === 'number' && !(ms > 0 && ms < Infinity)) return { kind: 'invalid' };
+  }
   const completed = outcome.result === 'completed';
   const showsDecode = outputTokens >= FEWEST_FOR_TPOT && (tpotMs ?? 0) * (outputTokens - 1) >= SHORTEST_DECODE_MS;
   const measured: Measured = {
@@ -63,10 +71,17 @@ export function readOutcome(outcome: Outcome): Reading {
   return { kind: 'measured', measured };
 }
 
+/** When the answer ended, on the clock of `startedAtMs`; null when that is not known. */
+export function endedAtMs({ startedAtMs, ttftMs, tpotMs, e2eMs, outputTokens }: Outcome): number | null {
+  if (startedAtMs === undefined) return null;
+  return startedAtMs + (e2eMs ?? (ttftMs ?? 0) + (tpotMs ?? 0) * Math.max(0, outputTokens - 1));
+}
+
 function countsAreValid(outcome: Outcome): boolean {
   const { promptTokens, outputTokens, predictedCachedTokens, cachedTokens, load, beside } = outcome;
   const { prefilledTokens = 0, kvForecast = 0 } = load;
   return (
+    Number.isFinite(outcome.startedAtMs ?? 0) &&
     isCount(prefilledTokens) &&
     isCount(kvForecast) &&
     (beside === undefined || besideIsValid(beside)) &&
