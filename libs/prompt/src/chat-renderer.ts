@@ -5,6 +5,7 @@ import { strip } from './jinja/strings.ts';
 import { compileTemplate, type Template } from './jinja/template.ts';
 import { type Dict, isDict, isList, type Key, type Value } from './jinja/values.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { KnownTools, toolsOf } from './tools.ts';
 import { Unrenderable } from './unrenderable.ts';
 
 /** A parsed JSON object of a request. */
@@ -39,6 +40,7 @@ const PRINTED_MEMBERS = ['tools', 'documents', 'chat_template_kwargs'] as const;
  * @param now Clock for templates that print the date, which engines take from their own.
  */
 export function createChatRenderer(templates: ChatTemplates, specialTokens: Dict, now: () => Date): ChatRenderer {
+  const knownTools = new KnownTools();
   const compiled = new Map<string, CompiledTemplate>();
   const problems = new Map<string, string>();
   for (const [name, source] of templates) {
@@ -62,8 +64,8 @@ export function createChatRenderer(templates: ChatTemplates, specialTokens: Dict
   return {
     render(body, source) {
       refuseUnsupported(body);
-      const members = printedMembers(body, source);
-      const tools = toolsOf(members.tools);
+      const members = printedMembers(body, source, knownTools);
+      const tools = members.tools ?? null;
       const template = templateFor(tools !== null);
       const parsed = parseMessages(body['messages'], template.format);
       const conversation = template.developer ? parsed : withoutDeveloperRole(parsed);
@@ -87,48 +89,31 @@ function refuseUnsupported(body: RequestBody): void {
   }
 }
 
-type PrintedMembers = Readonly<Partial<Record<(typeof PRINTED_MEMBERS)[number], Value>>>;
+interface PrintedMembers {
+  tools?: readonly Value[] | null;
+  documents?: Value;
+  chat_template_kwargs?: Value;
+}
 
-function printedMembers(body: RequestBody, source: Uint8Array | null): PrintedMembers {
+function printedMembers(body: RequestBody, source: Uint8Array | null, knownTools: KnownTools): PrintedMembers {
   const present = PRINTED_MEMBERS.filter((name) => (body[name] ?? null) !== null);
-  const members: Partial<Record<(typeof PRINTED_MEMBERS)[number], Value>> = {};
+  const members: PrintedMembers = {};
   if (source === null) {
-    for (const name of present) members[name] = fromJavaScript(body[name]);
+    for (const name of present) {
+      const value = fromJavaScript(body[name]);
+      if (name === 'tools') members.tools = toolsOf(value);
+      else members[name] = value;
+    }
   } else if (present.length > 0) {
     const cursor = new JsonCursor(source);
     cursor.members((key) => {
       const name = present.find((one) => one === key);
       if (name === undefined) cursor.skip();
+      else if (name === 'tools') members.tools = knownTools.read(cursor.text());
       else members[name] = parseJson(cursor.text());
     });
   }
   return members;
-}
-
-/** The tools with the keys that vLLM's schema gives them; null for none. */
-function toolsOf(tools: Value): readonly Value[] | null {
-  if (!isList(tools)) return null;
-  return tools.map((tool) => {
-    const given = isDict(tool) ? tool.get('function') : undefined;
-    if (!isDict(tool) || !isDict(given)) throw new Unrenderable('a tool is not of type function');
-    const defer = tool.get('defer_loading') ?? null;
-    const called: Message = new Map<Key, Value>([
-      ['name', given.get('name')],
-      ['description', given.get('description') ?? null],
-      ['parameters', given.get('parameters') ?? null],
-    ]);
-    for (const [key, value] of [
-      ['strict', given.get('strict') ?? null],
-      ['defer_loading', given.get('defer_loading') ?? defer],
-    ] as const) {
-      if (value !== null) called.set(key, value);
-    }
-    const result: Message = new Map<Key, Value>([
-      ['type', 'function'],
-      ['function', called],
-    ]);
-    return defer === null ? result : result.set('defer_loading', defer);
-  });
 }
 
 /** Everything but the messages that a template is given, later entries over earlier ones. */

@@ -23,9 +23,22 @@ export interface JsonStyle {
   readonly sortKeys: boolean;
 }
 
+/** JSON of values that stay from one rendering to the next, by style. */
+const remembered = new WeakMap<object, Map<string, string>>();
+
+/** The JSON of `value`, which nobody changes any more, is remembered for as long as the value is. */
+export function rememberJson(value: Dict): void {
+  remembered.set(value, new Map());
+}
+
 /** `json.dumps(value)` in the given style. @throws TemplateError for values that Python cannot write as JSON. */
 export function toJson(value: Value, style: JsonStyle): string {
-  return write(value, style, '\n');
+  const byStyle = isDict(value) ? remembered.get(value) : undefined;
+  if (byStyle === undefined) return write(value, style, '\n');
+  const name = JSON.stringify(style);
+  let json = byStyle.get(name);
+  if (json === undefined) byStyle.set(name, (json = write(value, style, '\n')));
+  return json;
 }
 
 function write(value: Value, style: JsonStyle, newline: string): string {
