@@ -1,11 +1,11 @@
 import { createTraceState, SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
-import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api';
+import type { Attributes, HrTime, SpanContext, SpanStatus } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Logger } from '../logger.ts';
-import type { RecordedSpan } from './recorded-span.ts';
+import type { RecordedSpan, SpanOrigin } from './recorded-span.ts';
 import type { ExportCounters, SpanKindName } from './tracing.ts';
 import type { TracingConfig } from './tracing-config.ts';
 
@@ -26,6 +26,7 @@ const EXPORT_QUEUE = 4096;
 const EXPORT_TIMEOUT_MS = 5000;
 const CLOSE_MS = 3000;
 const SCOPE = { name: 'sluice' };
+const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
 
 const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
   internal: SpanKind.INTERNAL,
@@ -52,7 +53,7 @@ export function openOtlpExport(
   });
   return {
     counters,
-    add: (span) => batches.onEnd(readableOf(span, resource)),
+    add: (span) => batches.onEnd(new EncodableSpan(span, resource)),
     close: () =>
       Promise.race([
         batches.shutdown().catch(() => undefined),
@@ -80,41 +81,52 @@ function countingExporter(url: string, counters: ExportCounters, logger: Logger)
   };
 }
 
-function readableOf(span: RecordedSpan, resource: Resource): ReadableSpan {
-  const { traceId, parentSpanId, isRemote, tracestate } = span.origin;
-  const traceState = tracestate === null ? null : createTraceState(tracestate);
-  const contextOf = (spanId: string): SpanContext => ({
-    traceId,
-    spanId,
-    traceFlags: TraceFlags.SAMPLED,
-    ...(traceState !== null && { traceState }),
-  });
-  const own = contextOf(span.spanId);
-  const { failure } = span;
-  const endMs = span.endMs!;
-  return {
-    name: span.name,
-    kind: KINDS[span.kind],
-    spanContext: () => own,
-    ...(parentSpanId !== null && { parentSpanContext: { ...contextOf(parentSpanId), isRemote } }),
-    startTime: hrTime(span.startMs),
-    endTime: hrTime(endMs),
-    duration: hrTime(endMs - span.startMs),
-    ended: true,
-    status: failure === null ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: failure },
-    attributes: span.attributes as Attributes,
-    events: span.events.map(({ name, atMs, attributes: of }) => ({
-      name,
-      time: hrTime(atMs),
-      attributes: of as Attributes,
-    })),
-    links: [],
-    resource,
-    instrumentationScope: SCOPE,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  };
+/** A span as OpenTelemetry's encoder reads it: plain fields, because it reads each of them twice. */
+class EncodableSpan implements ReadableSpan {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly spanContext: () => SpanContext;
+  readonly parentSpanContext?: SpanContext;
+  readonly startTime: HrTime;
+  readonly endTime: HrTime;
+  readonly duration: HrTime;
+  readonly ended = true;
+  readonly status: SpanStatus;
+  readonly attributes: Attributes;
+  readonly events: ReadableSpan['events'];
+  readonly links: ReadableSpan['links'] = [];
+  readonly resource: Resource;
+  readonly instrumentationScope = SCOPE;
+  readonly droppedAttributesCount = 0;
+  readonly droppedEventsCount = 0;
+  readonly droppedLinksCount = 0;
+
+  constructor(span: RecordedSpan, resource: Resource) {
+    const { origin, failure, startMs } = span;
+    const endMs = span.endMs!;
+    const context = contextOf(origin, span.spanId, false);
+    this.name = span.name;
+    this.kind = KINDS[span.kind];
+    this.spanContext = () => context;
+    if (origin.parentSpanId !== null) {
+      this.parentSpanContext = contextOf(origin, origin.parentSpanId, origin.isRemote);
+    }
+    this.startTime = hrTime(startMs);
+    this.endTime = hrTime(endMs);
+    this.duration = hrTime(endMs - startMs);
+    this.status = failure === null ? UNSET : { code: SpanStatusCode.ERROR, message: failure };
+    this.attributes = span.attributes as Attributes;
+    this.events = span.events.map(({ name, atMs, attributes }) => {
+      return { name, time: hrTime(atMs), attributes: attributes as Attributes };
+    });
+    this.resource = resource;
+  }
+}
+
+function contextOf({ traceId, tracestate }: SpanOrigin, spanId: string, isRemote: boolean): SpanContext {
+  const traceFlags = TraceFlags.SAMPLED;
+  if (tracestate === null) return { traceId, spanId, traceFlags, isRemote };
+  return { traceId, spanId, traceFlags, isRemote, traceState: createTraceState(tracestate) };
 }
 
 /** Seconds and nanoseconds. */
