@@ -100,7 +100,8 @@ describe('alert rules', () => {
     for (const [i, rule] of rules.entries()) {
       expect(rule).toMatch(/severity: (critical|warning|info) /);
       expect(rule).toMatch(/summary: \S/);
-      expect(rule).toContain(`runbook_url: docs/runbook.md#${alerts[i]!.toLowerCase()}\n`);
+      const anchor = alerts[i]!.toLowerCase();
+      expect(rule).toContain(`runbook_url: '{{ $externalLabels.runbook }}#${anchor}'\n`);
     }
   });
 

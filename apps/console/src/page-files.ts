@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { runbookPage } from './runbook-page.ts';
 
 /** Everything that the page consists of, by its path, with its media type. */
 export const PAGE_PATHS = {
@@ -10,6 +11,7 @@ export const PAGE_PATHS = {
   '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
   '/style.css': ['style.css', 'text/css; charset=utf-8'],
   '/theme.js': ['theme.js', 'text/javascript; charset=utf-8'],
+  '/runbook': ['runbook.md', 'text/html; charset=utf-8'],
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 } as const;
 
@@ -54,7 +56,7 @@ export class PageFiles {
     this.#files = new Map(
       Object.entries(PAGE_PATHS).map(([path, [name, type]]) => {
         const built = readFileSync(join(folder, name));
-        const plain = path === '/' ? namingServices(built, services) : built;
+        const plain = pageOf(path, built, services);
         const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
         return [path, { type, etag, plain, gzip: gzipSync(plain, { level: 9 }) }];
       }),
@@ -70,6 +72,11 @@ export class PageFiles {
     if (!/\bgzip\b/.test(asked.encodings)) return { status: 200, headers, body: file.plain };
     return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: file.gzip };
   }
+}
+
+function pageOf(path: string, built: Buffer, services: readonly string[]): Buffer {
+  if (path === '/') return namingServices(built, services);
+  return path === '/runbook' ? Buffer.from(runbookPage(String(built))) : built;
 }
 
 /** The page with the services that it is to ask: known with its first byte, not after a question of its own. */

@@ -1,10 +1,11 @@
-// Bundles the page: web/ to public/. Runs with every build (tools/dev/build.mjs) and does nothing when all is fresh.
+// Bundles the page: web/ to public/, with the runbook. Runs with every build (tools/dev/build.mjs) and does nothing when all is fresh.
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const web = dirname(fileURLToPath(import.meta.url));
 const out = join(web, '../public');
+const runbook = join(web, '../../../docs/runbook.md');
 /** Served as they are. */
 const AS_THEY_ARE = ['index.html', 'theme.js', 'icon.svg'];
 
@@ -17,7 +18,8 @@ async function newestMs(folder) {
 
 const isFresh = async () => {
   const built = await stat(join(out, 'app.js')).catch(() => null);
-  return built !== null && built.mtimeMs > (await newestMs(web));
+  const changedMs = Math.max(await newestMs(web), (await stat(runbook)).mtimeMs);
+  return built !== null && built.mtimeMs > changedMs;
 };
 
 /** Returns the number of files written. */
@@ -25,7 +27,8 @@ export async function buildPage() {
   if (await isFresh()) return 0;
   const { build } = await import('esbuild');
   await mkdir(out, { recursive: true });
-  await Promise.all(AS_THEY_ARE.map((file) => copyFile(join(web, file), join(out, file))));
+  const copied = AS_THEY_ARE.map((file) => copyFile(join(web, file), join(out, file)));
+  await Promise.all([...copied, copyFile(runbook, join(out, 'runbook.md'))]);
   await build({
     entryPoints: [join(web, 'app.tsx'), join(web, 'style.css')],
     outdir: out,
@@ -38,5 +41,5 @@ export async function buildPage() {
     legalComments: 'linked',
     logLevel: 'error',
   });
-  return AS_THEY_ARE.length + 2;
+  return AS_THEY_ARE.length + 3;
 }

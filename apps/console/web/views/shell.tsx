@@ -49,6 +49,9 @@ export function Shell() {
           ))}
         </nav>
         <Status />
+        <a class="plain" href="runbook" title="What each alert means, and what to do">
+          Runbook
+        </a>
         <button type="button" class="plain" onClick={nextTheme} title="Theme (t)">
           {THEMES[themeChoice.value]}
         </button>

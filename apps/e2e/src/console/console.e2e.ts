@@ -210,6 +210,8 @@ inBrowser('the console in a real browser', () => {
         const ready = `document.querySelectorAll('.service .condition.up').length === ${SERVICES.length}`;
         await page.until(ready, 'every service through the console');
         expect((await fetch(`${url}router/policy`, { method: 'PUT' })).status).toBe(405);
+        await page.open(`${url}runbook#sluiceenginedown`);
+        await page.until(`${seen('h3:target')}?.innerText === 'SluiceEngineDown'`, 'what an alert links to');
         expect(page.complaints).toEqual([]);
       });
     });

@@ -44,6 +44,27 @@ describe('alert rules in time', () => {
     expect(await test(ALERT_CASES)).toMatchObject({ code: 0 });
   });
 
+  it('the link of an alert leads below the address in the external label', async () => {
+    if (skip !== null) return;
+    const file = join(folder, 'link.json');
+    const fired = {
+      exp_labels: { severity: 'critical', pool: 'p' },
+      exp_annotations: {
+        summary: 'No engine of pool p is up; its requests are refused',
+        runbook_url: 'https://console.example/runbook#sluicenoengineup',
+      },
+    };
+    const linked = {
+      name: 'link',
+      interval: '1m',
+      input_series: [{ series: 'sluice_router_workers{state="up", pool="p"}', values: '0x9' }],
+      external_labels: { runbook: 'https://console.example/runbook' },
+      alert_rule_test: [{ eval_time: '5m', alertname: 'SluiceNoEngineUp', exp_alerts: [fired] }],
+    };
+    await writeFile(file, JSON.stringify({ rule_files: [RULES], evaluation_interval: '1m', tests: [linked] }));
+    expect(await promtool('test', 'rules', file)).toMatchObject({ code: 0 });
+  });
+
   it('an alert that never fires would be found', async () => {
     if (skip !== null) return;
     const series = { 'up{job="sluice", instance="k"}': '1x100' };
