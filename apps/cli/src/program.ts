@@ -51,7 +51,11 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
       number('--speed', 0.001, 10_000, false),
       1,
     )
-    .addOption(new Option('--policy <id>', 'routing policy').choices(POLICY_IDS).default('expected-latency'))
+    .addOption(
+      new Option('--policy <id>', 'routing policy')
+        .choices(POLICY_IDS)
+        .default(env['ROUTER_POLICY'] ?? 'expected-latency'),
+    )
     .option('--port <port>', 'data plane port', number('--port', 1, 65_535), envPort(env['SLUICE_PORT'], 8080))
     .option(
       '--admin-port <port>',

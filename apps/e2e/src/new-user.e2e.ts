@@ -178,6 +178,15 @@ describe('npm start, as a new user', () => {
     await untilGone(pids);
   }, 40_000);
 
+  it('nor does npm that is told to end and tells its shell alone', async () => {
+    if (process.platform !== 'linux') return;
+    const ended = await startAsUser(await freePort());
+    const pids = await family(ended.pid!);
+    process.kill(ended.pid!, 'SIGTERM');
+    await ended.exited;
+    await untilGone(pids);
+  }, 90_000);
+
   it('nor does a command line that is killed outright', async () => {
     if (process.platform !== 'linux') return;
     const killed = await startAsUser(await freePort());

@@ -12,7 +12,7 @@ const ATTEMPTS = 200;
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    if (await isFree(port, host)) return port;
+    if (await isPortFree(port, host)) return port;
   }
   throw new Error(`no free port on ${host} between ${FIRST_PORT} and ${LAST_PORT}`);
 }
@@ -24,7 +24,8 @@ export async function freePorts(count: number, host?: string): Promise<number[]>
   return [...ports];
 }
 
-function isFree(port: number, host: string): Promise<boolean> {
+/** Whether nothing on `host` listens on the port at this moment. */
+export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

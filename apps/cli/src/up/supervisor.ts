@@ -3,6 +3,9 @@ import type { Child } from '@sluice/process';
 /** What the end of a child means: without a service nothing works; an engine or a server may come back, and a page is missed by nobody else. */
 export type ChildKind = 'page' | 'service' | 'engine' | 'server';
 
+/** How often it is looked whether npm is still there. */
+const NPM_LOOK_MS = 500;
+
 /** Owns the children: shows their output, notices their end, stops them in the reverse order of their start. */
 export class Supervisor {
   readonly #print: (line: string) => void;
@@ -56,6 +59,21 @@ export class Supervisor {
         void this.stopAll();
       });
     }
+  }
+
+  /**
+   * npm passes SIGTERM on to its shell, and that does not pass it on: where npm started this process, its end is a signal too.
+   * @param startedByNpm as its variable in the environment says
+   */
+  followNpm(startedByNpm: boolean): void {
+    if (!startedByNpm) return;
+    const parent = process.ppid;
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      process.emit('SIGTERM');
+    }, NPM_LOOK_MS);
+    timer.unref();
   }
 
   /** Resolves with the exit code when a signal or the end of a service stops the system. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseFleet } from '@sluice/discovery';
 import type { Fleet } from '@sluice/model';
-import { type Child, freePorts, startNats, startRedis } from '@sluice/process';
+import { type Child, freePorts, isPortFree, startNats, startRedis } from '@sluice/process';
 import { appFile, startApp, startSimulatedEngines, untilAnswers } from './apps.ts';
 import { fleetText } from './fleet-text.ts';
 import { type ProbedEngine, probeEngine } from './probe-engine.ts';
@@ -39,7 +39,9 @@ export async function runUp(options: UpOptions, env: Environment): Promise<numbe
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
   const supervisor = new Supervisor(print, options.verbose);
   supervisor.handleSignals();
+  supervisor.followNpm(env['npm_lifecycle_event'] !== undefined);
   try {
+    await mustBeFree(options);
     const fleetPath = await prepareFleet(options, env, folder, supervisor, print);
     const fleet = await readFleet(fleetPath);
     const base = {
@@ -60,6 +62,17 @@ export async function runUp(options: UpOptions, env: Environment): Promise<numbe
   } finally {
     await supervisor.stopAll();
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whoever has the ports already would answer in the place of what is started here. */
+async function mustBeFree({ port, adminPort }: UpOptions): Promise<void> {
+  for (const [option, number] of [
+    ['--port', port],
+    ['--admin-port', adminPort],
+  ] as const) {
+    if (await isPortFree(number)) continue;
+    throw new Error(`port ${number} is taken, perhaps by another 'sluice up': choose another with ${option}`);
   }
 }
 

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Child, freePorts } from '@sluice/process';
+import { Child, freePort, freePorts } from '@sluice/process';
 import { repoRoot } from '@sluice/testkit';
+import { cli } from './cli.ts';
 import { env, missingPrograms } from './setup.ts';
 
 interface Ready {
@@ -38,6 +42,26 @@ describe('sluice up --services', () => {
       await up.stop();
     }
   }, 120_000);
+});
+
+describe('sluice up', () => {
+  it('says which port is taken before it starts anything', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const port = String((taken.address() as AddressInfo).port);
+    const { code, out, err } = await cli(
+      'up',
+      '--engines',
+      '1',
+      '--port',
+      String(await freePort()),
+      '--admin-port',
+      port,
+    );
+    taken.close();
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain(`port ${port} is taken, perhaps by another 'sluice up': choose another with --admin-port`);
+  }, 30_000);
 });
 
 const serviceOf = async (url: string): Promise<string> =>
