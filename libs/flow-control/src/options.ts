@@ -67,7 +67,7 @@ export const FLOW_CONTROL_DEFAULTS: FlowControlOptions = {
   reserveWorkers: 0.75,
   floodMs: 1000,
   growthShare: 0.1,
-  cheapTokens: 2048,
+  cheapTokens: 256,
   overcommitShare: 0.1,
   starvationMs: 10_000,
   yieldEvery: 16,
