@@ -13,7 +13,7 @@ export class AdminError extends Error {
 
 const TIMEOUT_MS = 10_000;
 
-/** The admin port of a process: of one service, or of several below `/<service>/`. */
+/** The admin port of a process: of one service, or of several below `/<service>/`; or a console, which passes reads on. */
 export class AdminClient {
   readonly origin: string;
   readonly services: ReadonlyMap<string, ServiceStatus>;
@@ -46,6 +46,10 @@ export class AdminClient {
       return new AdminClient(origin, services, true, token);
     }
     const { service } = await askJson(`${origin}/healthz`, { token });
+    if (service === 'console') {
+      const { services } = await askJson(`${origin}/services`, { token });
+      return new AdminClient(origin, new Map(Object.entries(services as Record<string, ServiceStatus>)), true, token);
+    }
     if (typeof service !== 'string' || !isRecord(status['checks'])) throw notAdmin(origin);
     return new AdminClient(origin, new Map([[service, status as unknown as ServiceStatus]]), false, token);
   }

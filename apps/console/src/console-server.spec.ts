@@ -112,6 +112,33 @@ describe('the console as a process', () => {
   });
 });
 
+describe('the services behind the console', () => {
+  it('are told with what each says itself, asked with the token of the reader', async () => {
+    const answer = await get('/services', { headers: { authorization: 'Bearer t' } });
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      {
+        services: {
+          router: { ok: true },
+          gone: {
+            ready: false,
+            checks: { reached: { ok: false, detail: expect.stringContaining(':9 does not answer') } },
+          },
+          below: { ok: true },
+        },
+      },
+    ]);
+    expect(seen.map(({ url, headers }) => [url, headers.authorization])).toEqual(
+      expect.arrayContaining([
+        ['/readyz', 'Bearer t'],
+        ['/router/readyz', 'Bearer t'],
+      ]),
+    );
+    const refused = (await (await get('/services')).json()) as { services: Record<string, object> };
+    expect(refused.services['router']).toMatchObject({ ready: false, checks: { reached: { ok: false } } });
+  });
+});
+
 describe('parseConsoleConfig', () => {
   it('reads the services, and has defaults', () => {
     const parsed = parseConsoleConfig({

@@ -8,10 +8,11 @@ import { routersOf } from './config.ts';
 import type { ConsoleConfig } from './config.ts';
 import { LiveMerge } from './live-merge.ts';
 import { PageFiles } from './page-files.ts';
+import { sendServices } from './service-states.ts';
 
 /**
  * The console as a process of its own: the page, the admin APIs of the configured services below `/<service>/`, so that
- * the page finds them where standalone has them, and at `/live` the live streams of all routers as one. Plain HTTP without Nest: it needs no bus, no store and no module.
+ * the page finds them where standalone has them, at `/services` the state of each, and at `/live` the live streams of all routers as one. Plain HTTP without Nest: it needs no bus, no store and no module.
  */
 export async function startConsole(
   config: ConsoleConfig,
@@ -24,6 +25,9 @@ export async function startConsole(
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0]!;
     if (path === '/healthz' || path === '/readyz') return sendHealth(response, path, startedAtMs);
+    if (path === '/services' && request.method === 'GET') {
+      return void sendServices(config.services, request, response);
+    }
     if (path === '/live' && request.method === 'GET') return live.answer(request, response);
     if (sendPage(files, path, request, response) || proxy.pass(request, response)) return;
     sendProblem(response, 404, 'not_found', `nothing is served at ${path}`);

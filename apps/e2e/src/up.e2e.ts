@@ -38,6 +38,10 @@ describe('sluice up --services', () => {
         const answers = await Promise.all([`${ready.console}${service}/healthz`, `${admin}/healthz`].map(serviceOf));
         expect(answers).toEqual([service, service]);
       }
+      const status = await cli('status', '--admin', ready.console);
+      expect(status).toMatchObject({ code: 0, err: '' });
+      for (const service of Object.keys(ready.admin)) expect(status.out).toContain(`${service}: ready\n`);
+      expect((await cli('workers', '--admin', ready.console)).out).toMatch(/^sim-1 +up /m);
     } finally {
       await up.stop();
     }

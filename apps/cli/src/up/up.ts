@@ -230,7 +230,9 @@ function announce(options: UpOptions, fleet: Fleet, urls: Urls): void {
   print(`  policy ${options.policy}`);
   for (const [service, url] of urls.admin)
     print(`  admin of ${service}: ${url} (API: ${url}${urls.admin.length === 1 ? '/router' : ''}/docs)`);
-  print(`  console: ${urls.console}`);
+  print(
+    `  console: ${urls.console}${options.services ? ` (all of it for the command line too: --admin ${urls.console})` : ''}`,
+  );
   print('\n  try:');
   print(
     `  curl -N ${urls.data}/v1/chat/completions -H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,
