@@ -3,6 +3,7 @@ import {
   createLearner,
   DEFAULT_ENGINE_SHAPE,
   hindsightTpotMs,
+  memoryWaitMs,
   predictTpotMs,
   predictTtftMs,
   regimeOf,
@@ -96,11 +97,12 @@ function forecast({ worker, load, promptTokens, predictedCachedTokens }: Outcome
   const prompt = { promptTokens, cachedTokens: predictedCachedTokens };
   const modelTtftMs = predictTtftMs(step, load, prompt, DEFAULT_ENGINE_SHAPE);
   const modelTpotMs = predictTpotMs(step, load, { promptTokens, outputTokens: known.meanOutputTokens });
+  const waitMs = memoryWaitMs(step, load, { ...prompt, outputTokens: known.meanOutputTokens });
   return {
     modelTtftMs,
     modelTpotMs,
-    ttftMs: modelTtftMs * factors.ttftFactor,
-    ttftTailMs: modelTtftMs * factors.ttftTailFactor,
+    ttftMs: (modelTtftMs + waitMs) * factors.ttftFactor,
+    ttftTailMs: (modelTtftMs + waitMs) * factors.ttftTailFactor,
     tpotMs: modelTpotMs * factors.tpotFactor,
     tpotTailMs: modelTpotMs * factors.tpotTailFactor,
   };

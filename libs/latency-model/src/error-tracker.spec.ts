@@ -94,8 +94,9 @@ describe('ErrorTracker', () => {
     for (let i = 0; i < 200; i++) tracker.observe({ ...judgement('loaded', 100, 110), predictedMs: 50 });
     expect(tracker.factors('loaded').factor).toBeLessThan(1.1);
     expect(tracker.factors('loaded').tailFactor).toBeLessThan(1.3);
-    // but it was wrong
+    // but it was wrong, and its tail was
     expect(tracker.errors().mape).toBeGreaterThan(0.4);
+    expect(tracker.errors().coverage).toBeLessThan(0.1);
   });
 
   it('goes on from its stored state, and starts over without losing the errors made', () => {

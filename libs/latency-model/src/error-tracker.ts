@@ -52,7 +52,7 @@ const LEAST_GAIN = 0.005;
 const SHRINK_SAMPLES = 50;
 /**
  * A prediction further than this factor from what would be said now came of constants that are no longer believed. How
- * far it was off tells nothing of what will be said: its residual is taken by the constants of now.
+ * far it was off tells nothing of what will be said: it is learned from as if it had been made by the constants of now.
  */
 const SAME_MODEL = Math.log(1.15);
 
@@ -134,12 +134,12 @@ export class ErrorTracker {
     const residual = this.regimes[regime];
     this.samples++;
     this.absolute.observe(relativeError(Math.log(measuredMs / (predictedMs * residual.factor))));
-    const missed = measuredMs > predictedMs * Math.exp(residual.tail.valueAt(sentMs));
-    this.covered.observe(missed ? 0 : 1);
+    const tail = residual.tail.valueAt(sentMs);
+    this.covered.observe(measuredMs <= predictedMs * Math.exp(tail) ? 1 : 0);
     const isOfNow = Math.abs(Math.log(modelMs / predictedMs)) <= SAME_MODEL;
     const logResidual = Math.log(measuredMs / (isOfNow ? predictedMs : modelMs));
     this.tail.observe(logResidual);
-    residual.observe(logResidual, ++this.arrivals, missed, endedMs);
+    residual.observe(logResidual, ++this.arrivals, logResidual > tail, endedMs);
   }
 
   /** Forgets the residuals of a model that is no longer in force; the errors stay, they were made. */

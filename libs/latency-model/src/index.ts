@@ -6,7 +6,7 @@ export { OutputLengths } from './output-length.ts';
 export type { OutputEstimate, RequestClass } from './output-length.ts';
 export { regimeOf, REGIMES } from './regime.ts';
 export type { Regime } from './regime.ts';
-export { biased, hindsightTpotMs, predictCandidates, predictTpotMs, predictTtftMs } from './predict.ts';
+export { biased, hindsightTpotMs, memoryWaitMs, predictCandidates, predictTpotMs, predictTtftMs } from './predict.ts';
 export { createLearner } from './learner.ts';
 export type {
   LearnedParameters,

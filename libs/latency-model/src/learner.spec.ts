@@ -4,7 +4,7 @@ import { seededRng } from '@sluice/numerics';
 import type { Learner } from './learner.ts';
 import { createLearner } from './learner.ts';
 import type { Outcome } from './outcome.ts';
-import { biased, predictTpotMs, predictTtftMs } from './predict.ts';
+import { biased, memoryWaitMs, predictTpotMs, predictTtftMs } from './predict.ts';
 import { PRIORS } from './priors.ts';
 import type { SyntheticEngine } from './testing/synthetic-engine.ts';
 import { syntheticOutcome } from './testing/synthetic-engine.ts';
@@ -257,7 +257,7 @@ describe('Learner', () => {
     const learner = createLearner({ prior: truth, engine });
     for (let i = 0; i < 300; i++) {
       const { load, ...plain } = syntheticOutcome(synthetic(truth, 5000 + i));
-      learner.observe({ ...plain, ttftMs: 3 * plain.ttftMs!, tpotMs: null, load: { ...load, kvForecast: 1.1 } });
+      learner.observe({ ...plain, ttftMs: 3 * plain.ttftMs!, tpotMs: null, load: { ...load, kvForecast: 0.97 } });
     }
     expect(learner.parameters().step).toEqual(truth);
     const { full, queued } = learner.parameters().regimes;
@@ -270,6 +270,29 @@ describe('Learner', () => {
       tpotFactor: 1,
       tpotTailFactor: expect.closeTo(1.5),
     });
+  });
+
+  it('counts the wait for memory into the TTFT, which a router leaves out of its prediction', () => {
+    const learner = createLearner({ prior: truth, engine });
+    for (let i = 0; i < 200; i++) {
+      const { load: plain, ...rest } = syntheticOutcome({ ...synthetic(truth, 7000 + i), noise: 0 });
+      const load = { ...plain, kvForecast: 1.2 };
+      const prompt = { ...rest, cachedTokens: rest.predictedCachedTokens, outputTokens: 256 };
+      const predictedTtftMs = predictTtftMs(truth, load, prompt, engine);
+      const ttftMs = predictedTtftMs + memoryWaitMs(truth, load, prompt);
+      // given up after the first token: the mean output stays what it is
+      learner.observe({
+        ...rest,
+        result: 'client-abort',
+        outputTokens: 1,
+        tpotMs: null,
+        ttftMs,
+        predictedTtftMs,
+        load,
+      });
+    }
+    expect(learner.errors().ttft.mape).toBeLessThan(1e-6);
+    expect(learner.parameters().regimes.full.ttftFactor).toBe(1);
   });
 
   it('goes on from its stored state exactly as if it had never stopped', () => {

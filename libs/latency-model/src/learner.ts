@@ -6,6 +6,7 @@ import { isLearnerState } from './learner-state.ts';
 import type { LearnerState } from './learner-state.ts';
 import type { Measured, Outcome } from './outcome.ts';
 import { endedAtMs, readOutcome } from './outcome.ts';
+import { memoryWaitMs } from './predict.ts';
 import { REGIMES, regimeOf } from './regime.ts';
 import type { Regime } from './regime.ts';
 import type { Target } from './step-estimator.ts';
@@ -26,7 +27,7 @@ export type Observation =
   | { readonly kind: 'ignored'; readonly reason: 'not-served' | 'nothing-measured' }
   | { readonly kind: 'rejected'; readonly reason: 'invalid' | 'outlier' };
 
-/** Factors on what the step constants predict, in one regime. */
+/** Factors on what the step constants predict, in one regime; the TTFT with {@link memoryWaitMs}. */
 export interface RegimeFactors {
   /** Makes the mean relative error least; 1 where the constants alone did as well. */
   readonly ttftFactor: number;
@@ -166,8 +167,9 @@ export class Learner {
     const regime = regimeOf(outcome.load);
     const times = { sentMs: outcome.startedAtMs ?? null, endedMs: endedAtMs(outcome) };
     if (measured.ttftMs !== null) {
-      const modelMs = this.ttftMs(outcome, outcome.predictedCachedTokens) * bias;
-      const predictedMs = outcome.predictedTtftMs ?? modelMs;
+      const plainMs = this.ttftMs(outcome, outcome.predictedCachedTokens) * bias;
+      const waitMs = this.memoryWaitMs(outcome) * bias;
+      const [predictedMs, modelMs] = [(outcome.predictedTtftMs ?? plainMs) + waitMs, plainMs + waitMs];
       this.ttft.observe({ regime, predictedMs, modelMs, measuredMs: measured.ttftMs, ...times });
     }
     if (measured.tpotMs !== null) {
@@ -220,6 +222,12 @@ export class Learner {
     const step = this.estimator.parameters();
     tpotWork(step, outcome.load, { promptTokens: outcome.promptTokens, outputTokens }, this.tpotScratch);
     return workMs(step, this.tpotScratch);
+  }
+
+  /** What a router's TTFT leaves out. */
+  private memoryWaitMs({ load, promptTokens, predictedCachedTokens }: Outcome): number {
+    const prompt = { promptTokens, cachedTokens: predictedCachedTokens, outputTokens: this.outputTokens.value };
+    return memoryWaitMs(this.estimator.parameters(), load, prompt);
   }
 
   /** Leaves the work until the first token, as it turned out, in `ttftScratch`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { seededRng } from '@sluice/numerics';
 import fc from 'fast-check';
-import { biased, predictTpotMs, predictTtftMs } from './predict.ts';
+import { biased, memoryWaitMs, predictTpotMs, predictTtftMs } from './predict.ts';
 import { PRIORS } from './priors.ts';
 import { referenceTpotMs, referenceTtftMs } from './testing/step-reference.ts';
 import type { WorkerLoad } from './work.ts';
@@ -123,6 +123,46 @@ describe('predictTpotMs', () => {
     const request = { promptTokens: 100, outputTokens: 10 };
     const extra = predictTpotMs(step, queued, request) - predictTpotMs(step, idle, request);
     expect(extra).toBeCloseTo(0.046e-3 * 4000 + 2 * 0.005, 9);
+  });
+});
+
+describe('memoryWaitMs', () => {
+  const prompt = { promptTokens: 4000, cachedTokens: 1000, outputTokens: 300 };
+  const load = {
+    queuedPrefillTokens: 10_000,
+    decodesRunning: 40,
+    decodeContextTokens: 40 * 5000,
+    inflightRequests: 43,
+    kvForecast: 1.1,
+  };
+
+  it('is how long decodes take to free what is missing, as simulated with outputs of the mean length', () => {
+    const rng = seededRng(3);
+    const asked = load.decodeContextTokens + load.queuedPrefillTokens + prompt.promptTokens - prompt.cachedTokens;
+    const missing = asked - asked / load.kvForecast;
+    const tpotMs = predictTpotMs(step, load, prompt);
+    const runs = 2000;
+    let totalMs = 0;
+    for (let run = 0; run < runs; run++) {
+      // lengths without memory: what is left of each is as long as the whole on average
+      const ends = Array.from({ length: load.decodesRunning }, () => -Math.log(1 - rng()) * prompt.outputTokens);
+      ends.sort((a, b) => a - b);
+      totalMs += ends[Math.ceil(missing / 5000) - 1]! * tpotMs;
+    }
+    expect(Math.abs(memoryWaitMs(step, load, prompt) / (totalMs / runs) - 1)).toBeLessThan(0.15);
+  });
+
+  it('is none while there is room, and where nothing is known of memory or nobody could leave', () => {
+    expect(memoryWaitMs(step, { ...load, kvForecast: 1 }, prompt)).toBe(0);
+    expect(memoryWaitMs(step, { ...load, kvForecast: undefined }, prompt)).toBe(0);
+    expect(memoryWaitMs(step, { ...load, decodeContextTokens: 0 }, prompt)).toBe(0);
+    expect(memoryWaitMs(step, { ...load, kvForecast: NaN }, prompt)).toBe(0);
+  });
+
+  it('grows with what is missing, and scales with the bias as every prediction', () => {
+    const waits = [1.01, 1.1, 1.5, 3].map((kvForecast) => memoryWaitMs(step, { ...load, kvForecast }, prompt));
+    expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+    expect(memoryWaitMs(biased(step, 2), load, prompt)).toBeCloseTo(2 * memoryWaitMs(step, load, prompt), 6);
   });
 });
 

@@ -17,6 +17,24 @@ export function predictTtftMs(
   return finite(workMs(step, scratch));
 }
 
+/**
+ * Milliseconds that a request waits, besides its TTFT, until others end and leave it room: what the forecast of the KV
+ * cache exceeds it by, as a share of the context that decodes hold, times the time in which all of them are replaced, mean
+ * output times TPOT (Little). 0 while there is room or nothing is known of memory. Decisions price memory in their own way
+ * and do not count it.
+ */
+export function memoryWaitMs(
+  step: StepParameters,
+  load: WorkerLoad,
+  prompt: PromptShape & { readonly outputTokens: number },
+): number {
+  const { kvForecast = 0, decodeContextTokens, queuedPrefillTokens } = load;
+  if (!(kvForecast > 1) || decodeContextTokens <= 0) return 0;
+  const asked = decodeContextTokens + queuedPrefillTokens + prompt.promptTokens - prompt.cachedTokens;
+  const missing = Math.max(0, asked) * (1 - 1 / kvForecast);
+  return finite((missing / decodeContextTokens) * prompt.outputTokens * predictTpotMs(step, load, prompt));
+}
+
 /** Milliseconds per output token after the first; assumptions as in {@link tpotWork}. NaN when an argument is not finite. */
 export function predictTpotMs(
   step: StepParameters,

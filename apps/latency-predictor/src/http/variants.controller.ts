@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { latencyPredictionSchema, variantsViewSchema, variantViewSchema } from '@sluice/contracts';
 import type { LatencyPrediction, VariantsView, VariantView } from '@sluice/contracts';
-import { biased, predictTpotMs, predictTtftMs, regimeOf } from '@sluice/latency-model';
+import { biased, memoryWaitMs, predictTpotMs, predictTtftMs, regimeOf } from '@sluice/latency-model';
 import { Operation, Problem, zodBody } from '@sluice/nest-kit';
 import type { LatencyPredictor } from '../latency-predictor.ts';
 import type { VariantView as Learned } from '../predictor/predictor.ts';
@@ -54,7 +54,8 @@ export class VariantsController {
     const outputTokens = request.outputTokens ?? parameters.meanOutputTokens;
     const regime = regimeOf(load);
     const factors = parameters.regimes[regime];
-    const modelTtftMs = predictTtftMs(step, load, request, this.#app.engine);
+    const waitMs = memoryWaitMs(step, load, { ...request, outputTokens });
+    const modelTtftMs = predictTtftMs(step, load, request, this.#app.engine) + waitMs;
     const modelTpotMs = predictTpotMs(step, load, { promptTokens: request.promptTokens, outputTokens });
     const ttftMs = modelTtftMs * factors.ttftFactor;
     const tpotMs = modelTpotMs * factors.tpotFactor;
