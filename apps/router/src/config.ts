@@ -135,7 +135,10 @@ export const routerSettings = z.object({
   ROUTER_SILENCE_TIMEOUT_MS: setting(milliseconds(300_000), 'Longest silence between two pieces of an answer'),
   ROUTER_DOWN_SILENCE_MS: liveSetting(milliseconds(3000), 'The same once the engine refuses connections'),
   ROUTER_CLIENT_STALL_MS: liveSetting(milliseconds(120_000), 'Longest time that a client may accept no byte'),
-  ROUTER_DECISIONS: setting(integerField(1, 100_000).default(1000), 'Decisions kept for the admin API'),
+  ROUTER_DECISIONS: setting(
+    integerField(1, 100_000).default(1000),
+    'Decisions kept for the admin API. Beyond them are kept those of requests that have not ended, as many that ended only then, and a twentieth: the slowest of the last hour',
+  ),
   ROUTER_INDEX_NODES: setting(
     integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
     'Most nodes of the embedded index replica',

@@ -49,8 +49,8 @@ describe('requests', () => {
   it('shows each with its times, how others ended, and what to type next', async () => {
     const answer = { requests: [slow, shed], keptRequests: 812, sinceMs: NOW - 180_000 };
     expect(await printed(answer, 'by=ttft&limit=10')).toMatchInlineSnapshot(`
-      "Of the last 812 requests of 3 min, longest time to the first token first; times
-        in ms, from the arrival.
+      "Of 812 requests that the router still knows (oldest 3 min old), longest time to
+        the first token first; times in ms, from the arrival.
 
       decision      age  worker  prompt  cached  queued   TTFT  error  TPOT    E2E
       ab12cd34-7  4.2 s  w1       2,015   1,984     810  1,240  +30.4  9.40  2,640
@@ -79,6 +79,8 @@ describe('requests', () => {
     const others = await printed({ requests: [], keptRequests: 3, sinceMs: NOW - 5000 }, 'by=ttft&limit=10&worker=x', {
       worker: 'x',
     });
-    expect(others).toMatch(/^Of the last 3 requests of 5\.0 s, .* None is as\n? +asked for\.\n$/s);
+    expect(others).toMatch(
+      /^Of 3 requests that the router still knows \(oldest 5\.0 s old\), .* None is\s+as\s+asked\s+for\.\n$/s,
+    );
   });
 });

@@ -56,7 +56,7 @@ function requestLines(answer: Requests, { by }: RequestsOptions, speaker: Speake
   const kept =
     sinceMs === null
       ? 'This router has routed no request yet.'
-      : `Of the last ${count(keptRequests)} ${keptRequests === 1 ? 'request' : 'requests'} of ${ago(sinceMs)}, ${ORDERS[by]}; times in ms, from the arrival.`;
+      : `Of ${count(keptRequests)} ${keptRequests === 1 ? 'request' : 'requests'} that the router still knows (oldest ${ago(sinceMs)} old), ${ORDERS[by]}; times in ms, from the arrival.`;
   if (requests.length === 0) return wrapped(sinceMs === null ? kept : `${kept} None is as asked for.`, width, 2);
   const column = (
     head: string,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { PRIORS } from '@sluice/latency-model';
+import type { DecisionOutcome } from '@sluice/contracts';
 import { poolId, workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createDecisionTerms, createFleetTable } from '@sluice/routing';
@@ -19,6 +20,21 @@ const subject: DecisionSubject = {
   traceId: null,
   shadows: [],
 };
+const completed = (ttftMs: number): DecisionOutcome => ({
+  result: 'completed',
+  status: 200,
+  cause: null,
+  promptTokens: 99,
+  cachedTokens: 0,
+  outputTokens: 2,
+  ttftMs,
+  tpotMs: 2,
+  e2eMs: ttftMs + 2,
+  queuedMs: 0,
+  heldMs: 0,
+  ttftErrorMs: -2,
+  ttftRegretMs: 4,
+});
 const query = { promptTokens: 100, expectedOutputTokens: 20, sessionHash: null };
 
 function filled(workers: number) {
@@ -126,24 +142,40 @@ describe('DecisionLog', () => {
     expect(log.last(10).map(({ id }) => id)).toEqual(ids.slice(2).reverse());
     expect(log.last(2)).toHaveLength(2);
     expect(log.last(1)[0]!.candidates).toHaveLength(5);
-    expect(log.get(ids[0]!)).toBeNull();
-    log.settle(ids[0]!, {
-      result: 'late',
-      status: null,
-      cause: null,
-      promptTokens: null,
-      cachedTokens: null,
-      outputTokens: 0,
-      ttftMs: null,
-      tpotMs: null,
-      e2eMs: 0,
-      queuedMs: 3,
-      heldMs: 1,
-      ttftErrorMs: null,
-      ttftRegretMs: null,
-    });
     expect(log.last(10).every(({ outcome }) => outcome === null)).toBe(true);
     for (const id of ['', 'x-', 'x-zz', 'y-2', 'x--1']) expect(log.get(id)).toBeNull();
+  });
+
+  it('keeps decisions whose request has not ended, as many that ended late, and the slowest', () => {
+    const capacity = 20;
+    const log = new DecisionLog(capacity, 'k');
+    const { table, ids, terms } = filled(1);
+    const rng = seededRng(3);
+    const open: string[] = [];
+    const late: string[] = [];
+    const ended = new Map<string, number>();
+    const made: string[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const id = log.add(subject, query, table.columns, ids, terms, 0, i, []);
+      made.push(id);
+      open.push(id);
+      // Never more that have not ended than there are slots.
+      while (open.length > 18 || (open.length > 0 && rng() < 0.4)) {
+        const [one] = open.splice(Math.floor(rng() * open.length), 1);
+        const ttftMs = Math.floor(rng() * 1e6);
+        if (!made.slice(-capacity).includes(one!)) late.push(one!);
+        ended.set(one!, ttftMs);
+        log.settle(one!, completed(ttftMs));
+      }
+      if (i % 20 !== 0) continue;
+      const expected = new Set([...made.slice(-capacity), ...late.slice(-capacity), ...open]);
+      const others = [...ended].filter(([one]) => !expected.has(one)).sort(([, x], [, y]) => y - x);
+      for (const [one] of others.slice(0, capacity / 20)) expected.add(one);
+      const known = [...log.requests()].map((each) => each.id);
+      expect(known).toEqual(made.filter((one) => expected.has(one)).reverse());
+      for (const one of made) expect(log.get(one) !== null).toBe(expected.has(one));
+    }
+    expect(late.length).toBeGreaterThan(2 * capacity);
   });
 
   it('ties decisions of one request together, both ways, as long as they are kept', () => {
@@ -157,9 +189,13 @@ describe('DecisionLog', () => {
     expect([first, moved, retry].map((id) => log.get(id)!.followedBy)).toEqual([moved, retry, null]);
     const other = add({ retryOf: first });
     expect(log.get(first)).toBeNull();
+    expect(log.get(moved)!.followedBy).toBe(retry);
     expect(log.get(other)).toMatchObject({ retryOf: first, followedBy: null });
     add({ retryOf: first });
     expect(log.get(other)!.followedBy).toBeNull();
+    for (let i = 0; i < 3; i++) add({});
+    const last = add({ movedFrom: other });
+    expect(log.get(other)).toMatchObject({ outcome: null, followedBy: last });
   });
 
   it('shows each request once, by its last decision, with times from its arrival', () => {

@@ -10,6 +10,7 @@ import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
+import { SlowestOf } from './slowest-of.ts';
 
 export interface DecisionSubject {
   readonly pool: PoolId;
@@ -68,16 +69,31 @@ class Entry {
   result: DecisionOutcome | null = null;
 }
 
-/** The last decisions with every candidate's terms. Writing copies numbers; text is made when somebody reads. */
+/** Of the number of the last decisions, how many are kept for longer: the slowest to the first token. */
+const SLOW_SHARE = 1 / 20;
+const SLOW_FOR_MS = 3_600_000;
+
+/**
+ * The last decisions with every candidate's terms. Writing copies numbers; text is made when somebody reads. Beyond the
+ * last ones are kept those of requests that have not ended, as many that ended only then, and the slowest of an hour:
+ * who asks why a request was slow asks later than who asks of the last one.
+ */
 export class DecisionLog {
   readonly #prefix: string;
   readonly #entries: Entry[];
+  /** By sequence, pushed out of the last ones: before their request ended, and those of them whose request then ended. */
+  readonly #open = new Map<number, Entry>();
+  readonly #late = new Map<number, Entry>();
+  readonly #slow: SlowestOf<Entry>;
   #next = 0;
+  /** When the last decision was made. */
+  #nowMs = 0;
 
   /** @param prefix told apart from the ids of other routers and of this one's earlier lives */
   constructor(capacity: number, prefix: string) {
     this.#prefix = prefix;
     this.#entries = Array.from({ length: capacity }, () => new Entry());
+    this.#slow = new SlowestOf(Math.floor(capacity * SLOW_SHARE), SLOW_FOR_MS);
   }
 
   /**
@@ -95,7 +111,8 @@ export class DecisionLog {
     kept: readonly number[],
   ): string {
     const sequence = this.#next++;
-    const entry = this.#entries[sequence % this.#entries.length]!;
+    this.#nowMs = atMs;
+    const entry = this.#entryFor(sequence);
     const { size } = candidates;
     const columns = COLUMNS.length + 1 + terms.names.length;
     if (entry.numbers.length < columns * size) entry.numbers = new Float64Array(columns * size);
@@ -121,14 +138,19 @@ export class DecisionLog {
     const id = this.idOf(sequence);
     const before = subject.movedFrom ?? subject.retryOf;
     const followed = before === null ? null : this.#find(before);
-    if (followed !== null) followed.followedBy = id;
+    if (followed !== null) {
+      followed.followedBy = id;
+      this.#isOver(followed);
+    }
     return id;
   }
 
   /** Enters what came of a decision, unless it has left the log. */
   settle(id: string, result: DecisionOutcome): void {
     const entry = this.#find(id);
-    if (entry !== null) entry.result = result;
+    if (entry === null) return;
+    entry.result = result;
+    this.#isOver(entry);
   }
 
   get(id: string): DecisionRecord | null {
@@ -158,9 +180,9 @@ export class DecisionLog {
 
   /** Every request that is still known, by the last of its decisions, newest first. */
   *requests(): Generator<RequestSummary> {
-    for (let sequence = this.#next - 1; ; sequence--) {
-      const entry = this.#entries[sequence % this.#entries.length];
-      if (entry === undefined || entry.sequence !== sequence) return;
+    const last = this.#entries.filter(({ sequence }) => sequence >= 0);
+    const longer = [...this.#open.values(), ...this.#late.values(), ...this.#slow.items];
+    for (const entry of [...last, ...longer].sort((a, b) => b.sequence - a.sequence)) {
       if (entry.followedBy === null) yield this.#summary(entry);
     }
   }
@@ -212,7 +234,41 @@ export class DecisionLog {
     if (!id.startsWith(`${this.#prefix}-`)) return null;
     const sequence = parseInt(id.slice(this.#prefix.length + 1), 36);
     const entry = this.#entries[sequence % this.#entries.length];
-    return entry !== undefined && entry.sequence === sequence ? entry : null;
+    if (entry !== undefined && entry.sequence === sequence) return entry;
+    const longer = this.#open.get(sequence) ?? this.#late.get(sequence);
+    return longer ?? this.#slow.items.find((each) => each.sequence === sequence) ?? null;
+  }
+
+  /** The slot of a new decision: with the entry that was there, unless that is kept for longer. */
+  #entryFor(sequence: number): Entry {
+    const slot = sequence % this.#entries.length;
+    const before = this.#entries[slot]!;
+    const isOpen = before.sequence >= 0 && before.result === null && before.followedBy === null;
+    if (isOpen) this.#keep(this.#open, before);
+    else if (!this.#keepIfSlow(before)) return before;
+    return (this.#entries[slot] = new Entry());
+  }
+
+  /** Nothing more comes of a decision: if it was kept for that alone, it stays as one of those that ended late. */
+  #isOver(entry: Entry): void {
+    if (!this.#open.delete(entry.sequence)) return;
+    const before = this.#keep(this.#late, entry);
+    if (before !== null) this.#keepIfSlow(before);
+  }
+
+  /** Keeps an entry, at most as many as there are slots; returns the one that had to go for it. */
+  #keep(entries: Map<number, Entry>, entry: Entry): Entry | null {
+    entries.set(entry.sequence, entry);
+    if (entries.size <= this.#entries.length) return null;
+    const [oldest, before] = entries.entries().next().value!;
+    entries.delete(oldest);
+    return before;
+  }
+
+  #keepIfSlow(entry: Entry): boolean {
+    const { result } = entry;
+    if (result === null || result.ttftMs === null) return false;
+    return this.#slow.offer(entry, result.queuedMs + result.ttftMs, this.#nowMs);
   }
 
   #summary({ sequence, atMs, subject, query, numbers, size, row, ids, result }: Entry): RequestSummary {
