@@ -1,5 +1,5 @@
 // Closed-loop load with prompts that share prefixes, and CPU of a process as the operating system counts it.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Pool } from 'undici';
 
 /** A kind of prompt: `prefixes` texts of `prefixBytes`, each followed by a tail that never repeats. */
@@ -54,44 +54,82 @@ export function bodies(shape: Shape): () => Buffer {
 
 const TICKS_PER_SECOND = 100;
 
-/** User and system time of a process so far, in milliseconds (Linux counts in 10 ms). */
+/** Processor time of a process so far, in milliseconds. */
 export function cpuMs(pid: number): number {
+  try {
+    // the scheduler's own count, in nanoseconds, of each thread
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    return tasks.reduce(
+      (ms, task) => ms + parseInt(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1')) / 1e6,
+      0,
+    );
+  } catch {
+    return tickedCpuMs(pid);
+  }
+}
+
+/** The same where the kernel keeps no such count, to 10 ms. */
+function tickedCpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
 }
 
-/** Runs the load for `seconds` and relates the CPU of process `pid` to the answers, every one of which is checked. */
-export async function measure(url: string, pid: number, shape: Shape, seconds: number): Promise<Measured> {
-  const pool = new Pool(url, { connections: shape.connections, pipelining: 1 });
-  const next = bodies(shape);
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    ...(shape.streamed && { 'x-bench-sse': '1' }),
-  };
-  const latenciesMs: number[] = [];
-  const one = async (): Promise<void> => {
+/** Requests of a shape to one router, as many at a time as it has connections. Every answer is checked. */
+export class Load {
+  /** Of the answers since somebody emptied it. */
+  readonly latenciesMs: number[] = [];
+  readonly #shape: Shape;
+  readonly #pool: Pool;
+  readonly #next: () => Buffer;
+  readonly #headers: Record<string, string>;
+
+  constructor(url: string, shape: Shape) {
+    this.#shape = shape;
+    this.#pool = new Pool(url, { connections: shape.connections, pipelining: 1 });
+    this.#next = bodies(shape);
+    this.#headers = { 'content-type': 'application/json', ...(shape.streamed && { 'x-bench-sse': '1' }) };
+  }
+
+  /** Sends until it is enough, and waits for what is under way. */
+  async run(enough: () => boolean, extraHeaders: Readonly<Record<string, string>> = {}): Promise<void> {
+    const headers = { ...this.#headers, ...extraHeaders };
+    const loop = async (): Promise<void> => {
+      while (!enough()) await this.#one(headers);
+    };
+    await Promise.all(Array.from({ length: this.#shape.connections }, loop));
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  async #one(headers: Record<string, string>): Promise<void> {
+    const { name, streamed } = this.#shape;
     const startedMs = performance.now();
-    const answer = await pool.request({ method: 'POST', path: '/v1/chat/completions', headers, body: next() });
+    const request = { method: 'POST', path: '/v1/chat/completions', headers, body: this.#next() } as const;
+    const answer = await this.#pool.request(request);
     const received = await answer.body.text();
-    const complete = shape.streamed
+    const complete = streamed
       ? received.endsWith('data: [DONE]\n\n') && received.split('\n\n').length === 130
       : received.endsWith('}');
     if (answer.statusCode !== 200 || !complete)
-      throw new Error(`${shape.name}: bad answer ${answer.statusCode}: ${received.slice(0, 200)}`);
-    latenciesMs.push(performance.now() - startedMs);
-  };
+      throw new Error(`${name}: bad answer ${answer.statusCode}: ${received.slice(0, 200)}`);
+    this.latenciesMs.push(performance.now() - startedMs);
+  }
+}
+
+/** Runs the load for `seconds` and relates the CPU of process `pid` to the answers. */
+export async function measure(url: string, pid: number, shape: Shape, seconds: number): Promise<Measured> {
+  const load = new Load(url, shape);
+  const { latenciesMs } = load;
   /** At least `count` answers and `forMs`; on a machine that is too slow for that, four times as long. */
-  const run = async (forMs: number, count: number): Promise<void> => {
+  const run = (forMs: number, count: number): Promise<void> => {
     const startMs = performance.now();
-    const enough = (): boolean => {
+    return load.run(() => {
       const elapsedMs = performance.now() - startMs;
       return elapsedMs >= 4 * forMs || (elapsedMs >= forMs && latenciesMs.length >= count);
-    };
-    const loop = async (): Promise<void> => {
-      while (!enough()) await one();
-    };
-    await Promise.all(Array.from({ length: shape.connections }, loop));
+    });
   };
   await run(seconds * 500, 300); // compiled code, full pools, known prefixes
   latenciesMs.length = 0;
@@ -100,7 +138,7 @@ export async function measure(url: string, pid: number, shape: Shape, seconds: n
   await run(seconds * 1000, shape.streamed ? 100 : 500);
   const cpu = cpuMs(pid) - cpuBefore;
   const elapsed = (performance.now() - startedMs) / 1000;
-  await pool.close();
+  await load.close();
   latenciesMs.sort((a, b) => a - b);
   const at = (share: number): number => latenciesMs[Math.floor(share * (latenciesMs.length - 1))]!;
   return {
