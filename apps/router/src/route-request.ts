@@ -50,73 +50,77 @@ export async function routeRequest(router: Router, { api, headers, body, client,
   const arrivedAtMs = performance.now();
   const epochMs = router.now();
   const prompt = router.prefix.render(pool, request);
-  trace.rendered(prompt);
-  const level = serviceLevelOf(headers, router.config.flow);
-  const outgoing = forwardableHeaders(headers, trace.isPassedOn);
-  const tried = new Map<WorkerId, string>();
-  for (let retriesLeft = router.config.retries; ; retriesLeft--) {
-    const turn = router.flow.arrive({ pool, request, prompt, level, tried, client, trace }, epochMs);
-    const planned = planRequest(router, turn);
-    const offered = planned.kind === 'plan' ? router.flow.offer(turn, planned) : planned;
-    if (tried.size === 0) router.metrics.decision.observe((performance.now() - arrivedAtMs) / 1000);
-    const plan = offered ?? (await turn.wait());
-    trace.waited(turn, plan);
-    if (plan.kind !== 'plan') settleUnsent(router, turn, plan, arrivedAtMs);
-    if (plan.kind === 'left') return { model, code: 499, result: 'client-abort' };
-    if (plan.kind === 'shed') return refuse(client, shedProblem(plan), model, 'overload');
-    if (plan.kind === 'no-worker') return refuse(client, noEngine(model, plan.reason), model, 'no-worker');
-    const { worker, decisionId } = plan;
-    const speculation = router.prefix.speculate(worker, prompt, router.now());
-    tried.set(worker.spec.id, decisionId);
-    router.arrivals.await(worker, prompt, trace);
+  try {
+    trace.rendered(prompt);
+    const level = serviceLevelOf(headers, router.config.flow);
+    const outgoing = forwardableHeaders(headers, trace.isPassedOn);
+    const tried = new Map<WorkerId, string>();
+    for (let retriesLeft = router.config.retries; ; retriesLeft--) {
+      const turn = router.flow.arrive({ pool, request, prompt, level, tried, client, trace }, epochMs);
+      const planned = planRequest(router, turn);
+      const offered = planned.kind === 'plan' ? router.flow.offer(turn, planned) : planned;
+      if (tried.size === 0) router.metrics.decision.observe((performance.now() - arrivedAtMs) / 1000);
+      const plan = offered ?? (await turn.wait());
+      trace.waited(turn, plan);
+      if (plan.kind !== 'plan') settleUnsent(router, turn, plan, arrivedAtMs);
+      if (plan.kind === 'left') return { model, code: 499, result: 'client-abort' };
+      if (plan.kind === 'shed') return refuse(client, shedProblem(plan), model, 'overload');
+      if (plan.kind === 'no-worker') return refuse(client, noEngine(model, plan.reason), model, 'no-worker');
+      const { worker, decisionId } = plan;
+      const speculation = router.prefix.speculate(worker, prompt, router.now());
+      tried.set(worker.spec.id, decisionId);
+      router.arrivals.await(worker, prompt, trace);
 
-    const call = trace.call(plan, request);
-    const dispatchedAtMs = performance.now();
-    const forwarding = forward(
-      router.upstream,
-      { origin: worker.spec.url, path: API_PATHS[api], headers: outgoing.concat(worker.headers, call.headers), body },
-      client,
-      {
-        responseHeaders: responseHeaders(headers, worker.spec.id, decisionId),
-        listener: turn,
-        holdServerErrors: retriesLeft > 0 && pool.hasOther(tried),
-        clientStallMs: router.config.clientStallMs,
-        watchFinish: call.span.isRecorded,
-      },
-    );
-    worker.inFlight.add(forwarding);
-    const prefilled = request.streamed ? null : setTimeout(() => turn.firstToken(), plan.predictedTtftMs ?? 0);
-    const outcome = await forwarding.done;
-    if (prefilled !== null) clearTimeout(prefilled);
-    worker.inFlight.delete(forwarding);
-    const { tap } = forwarding;
-    turn.end(outcome, tap);
-    const endedAtMs = performance.now();
-    const attempt = {
-      pool,
-      request,
-      prompt,
-      level,
-      plan,
-      tap,
-      outcome,
-      beside: turn.beside,
-      arrivedAtMs,
-      dispatchedAtMs,
-      endedAtMs,
-      trace,
-    };
-    const result = settle(router, attempt);
-    trace.answered(call, attempt, result);
-    router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
+      const call = trace.call(plan, request);
+      const dispatchedAtMs = performance.now();
+      const forwarding = forward(
+        router.upstream,
+        { origin: worker.spec.url, path: API_PATHS[api], headers: outgoing.concat(worker.headers, call.headers), body },
+        client,
+        {
+          responseHeaders: responseHeaders(headers, worker.spec.id, decisionId),
+          listener: turn,
+          holdServerErrors: retriesLeft > 0 && pool.hasOther(tried),
+          clientStallMs: router.config.clientStallMs,
+          watchFinish: call.span.isRecorded,
+        },
+      );
+      worker.inFlight.add(forwarding);
+      const prefilled = request.streamed ? null : setTimeout(() => turn.firstToken(), plan.predictedTtftMs ?? 0);
+      const outcome = await forwarding.done;
+      if (prefilled !== null) clearTimeout(prefilled);
+      worker.inFlight.delete(forwarding);
+      const { tap } = forwarding;
+      turn.end(outcome, tap);
+      const endedAtMs = performance.now();
+      const attempt = {
+        pool,
+        request,
+        prompt,
+        level,
+        plan,
+        tap,
+        outcome,
+        beside: turn.beside,
+        arrivedAtMs,
+        dispatchedAtMs,
+        endedAtMs,
+        trace,
+      };
+      const result = settle(router, attempt);
+      trace.answered(call, attempt, result);
+      router.prefix.settle(speculation, result === 'completed' || tap.firstContentAtMs !== null, router.now());
 
-    if (outcome.kind === 'completed') return { model, code: outcome.status, result };
-    if (outcome.kind === 'client-abort') return { model, code: 499, result };
-    if (isRetryable(outcome) && retriesLeft > 0) {
-      router.metrics.retries.inc({ cause: outcome.kind });
-      continue;
+      if (outcome.kind === 'completed') return { model, code: outcome.status, result };
+      if (outcome.kind === 'client-abort') return { model, code: 499, result };
+      if (isRetryable(outcome) && retriesLeft > 0) {
+        router.metrics.retries.inc({ cause: outcome.kind });
+        continue;
+      }
+      return refuse(client, failureOf(outcome), model, result, responseHeaders(headers, worker.spec.id, decisionId));
     }
-    return refuse(client, failureOf(outcome), model, result, responseHeaders(headers, worker.spec.id, decisionId));
+  } finally {
+    router.prefix.release(prompt);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { freeBytes } from '../request/free-bytes.ts';
 import type { Problem } from './problem.ts';
 import { bodyTooLarge, tooManyRequests, unsupportedEncoding } from './problem.ts';
 
@@ -46,8 +47,7 @@ function collect(request: IncomingMessage, maxBytes: number, budget: BodyBudget)
       else if (budget.heldBytes > budget.limitBytes) finish(refused(request, tooManyRequests(BUDGET_SPENT)));
       else chunks.push(chunk);
     };
-    const onEnd = (): void =>
-      finish({ kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length) });
+    const onEnd = (): void => finish({ kind: 'body', body: joined(chunks, length) });
     // A client that leaves emits both; whichever is first ends the wait.
     const onGone = (): void => finish({ kind: 'aborted' });
 
@@ -59,6 +59,14 @@ function collect(request: IncomingMessage, maxBytes: number, budget: BodyBudget)
     }
     request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
   });
+}
+
+/** The body of its chunks, which nobody else has and which are gone then. */
+function joined(chunks: readonly Buffer[], length: number): Buffer {
+  if (chunks.length === 1) return chunks[0]!;
+  const body = Buffer.concat(chunks, length);
+  for (const chunk of chunks) freeBytes(chunk);
+  return body;
 }
 
 const BUDGET_SPENT = 'Too many request bytes are being handled';

@@ -4,12 +4,13 @@ import { createMatches, createPrefixIndex } from '@sluice/prefix-index';
 import type { IndexStats, PrefixIndex, SpeculationId } from '@sluice/prefix-index';
 import type { Pool } from '../fleet/pool.ts';
 import type { Worker } from '../fleet/worker.ts';
+import { freeBytes } from '../request/free-bytes.ts';
 import type { InferenceRequest } from '../request/parse-request.ts';
 import { ActivePrompts } from './active-prompts.ts';
 import type { ActivePrompt } from './active-prompts.ts';
 import { plainLayout } from './plain-layout.ts';
 
-/** The bytes that a request is looked up by. */
+/** The bytes that a request is looked up by; its own until {@link PrefixView.release}. */
 export interface Prompt {
   readonly bytes: Uint8Array;
   /** Bytes of further prompts in the same request, which are not looked up. */
@@ -124,6 +125,11 @@ export class PrefixView {
     if (first.kind === 'unrenderable') return this.#plain(pool, request, first.reason);
     const otherBytes = others.reduce((sum, other) => sum + (other.kind === 'rendered' ? other.bytes.length : 0), 0);
     return this.#prompt(pool.id, pool, request, first.bytes, otherBytes, '');
+  }
+
+  /** The request of the prompt has ended: its bytes are needed no more. */
+  release(prompt: Prompt): void {
+    freeBytes(prompt.bytes);
   }
 
   /**

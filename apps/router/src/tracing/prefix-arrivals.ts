@@ -46,7 +46,9 @@ export class PrefixArrivals {
     const sinceMs = performance.now();
     const knownBytes = this.#prefix.confirmedBytes(id, prompt, sinceMs);
     this.#awaited = this.#awaited.filter((each) => each.sinceMs > sinceMs - LONGEST_MS).slice(-(MOST - 1));
-    this.#awaited.push({ worker: id, pool, prompt, trace, knownBytes, sinceMs });
+    // Outlives the request, and so must the bytes.
+    const kept = { ...prompt, bytes: prompt.bytes.slice() };
+    this.#awaited.push({ worker: id, pool, prompt: kept, trace, knownBytes, sinceMs });
   }
 
   /** A batch of the worker is in the index, which took it up at `startMs`. */
