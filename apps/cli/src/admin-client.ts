@@ -82,7 +82,9 @@ export class AdminClient {
   #urlOf(service: string, path: string): string {
     if (!this.services.has(service)) {
       const found = [...this.services.keys()].join(', ');
-      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}`);
+      const several = [...this.services.keys()].some((name) => name.startsWith(`${service}-`));
+      const which = several ? ': ask one of them at its own address' : '';
+      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}${which}`);
     }
     return `${this.origin}${this.#hasSeveral ? `/${service}` : ''}${path}`;
   }

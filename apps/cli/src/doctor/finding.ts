@@ -11,6 +11,7 @@ export const SEVERITY_OF = {
   'engine-unreachable': 'error',
   'engine-unauthorized': 'error',
   'engine-not-openai': 'error',
+  'engine-is-router': 'error',
   'engine-request-fails': 'error',
   'model-not-served': 'error',
   'adapter-not-served': 'error',

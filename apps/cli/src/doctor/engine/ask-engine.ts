@@ -34,7 +34,9 @@ export type EngineAnswer =
   | EngineFacts
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'unauthorized' }
-  | { readonly kind: 'not-openai'; readonly reason: string };
+  | { readonly kind: 'not-openai'; readonly reason: string }
+  /** A router of Sluice. */
+  | { readonly kind: 'router' };
 
 /** How to talk to engines. */
 export interface Access {
@@ -53,15 +55,17 @@ export const headersOf = ({ apiKey }: Access): Record<string, string> => ({
 export async function askEngine(url: string, access: Access): Promise<EngineAnswer> {
   const get = (path: string): Promise<Response> =>
     fetch(url + path, { headers: headersOf(access), signal: AbortSignal.timeout(access.timeoutMs) });
-  let models: ServedModel[] | null;
+  let list: unknown;
   try {
     const response = await get('/v1/models');
     if (response.status === 401 || response.status === 403) return { kind: 'unauthorized' };
     if (!response.ok) return { kind: 'not-openai', reason: `GET /v1/models answers ${response.status}` };
-    models = modelsIn(await response.json().catch(() => null));
+    list = await response.json().catch(() => null);
   } catch (error) {
     return { kind: 'unreachable', reason: reasonOf(error, access.timeoutMs) };
   }
+  const models = modelsIn(list);
+  if (isOfSluice(list)) return { kind: 'router' };
   if (models === null) return { kind: 'not-openai', reason: 'GET /v1/models lists no model' };
   // What else it says is welcome and not needed: an old or another engine lacks some of it.
   const optional = (path: string): Promise<string | null> =>
@@ -81,9 +85,14 @@ export async function askEngine(url: string, access: Access): Promise<EngineAnsw
   };
 }
 
+/** Sluice's routers list the models of their pools as their own. */
+const isOfSluice = (body: unknown): boolean => entriesIn(body).some((entry) => entry['owned_by'] === 'sluice');
+
+const entriesIn = (body: unknown): Record<string, unknown>[] =>
+  isRecord(body) && Array.isArray(body['data']) ? (body['data'] as unknown[]).filter(isRecord) : [];
+
 function modelsIn(body: unknown): ServedModel[] | null {
-  const data = isRecord(body) && Array.isArray(body['data']) ? (body['data'] as unknown[]) : [];
-  const models = data.filter(isRecord).flatMap((entry): ServedModel[] => {
+  const models = entriesIn(body).flatMap((entry): ServedModel[] => {
     const { id, max_model_len: length } = entry;
     if (typeof id !== 'string') return [];
     const maxModelLen = typeof length === 'number' ? length : null;

@@ -29,6 +29,10 @@ export function unansweredFindings(
         'give the origin of the engine itself, http://HOST:PORT of `vllm serve`, not of a proxy with paths of its own';
       return [finding('engine-not-openai', subject, `${url} is no OpenAI server: ${answer.reason}`, fix)];
     }
+    case 'router': {
+      const fix = 'name the engines behind it; what a running Sluice knows of them: --admin and its admin port';
+      return [finding('engine-is-router', subject, `${url} is a router of Sluice, not an engine`, fix)];
+    }
   }
 }
 
