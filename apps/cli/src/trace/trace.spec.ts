@@ -100,7 +100,7 @@ describe('sluice trace', () => {
         (error: Error) => error.message,
       );
     };
-    expect(await failure({ enabled: false, traces: [] }, 'last')).toContain('OTEL_TRACES_SAMPLER');
+    expect(await failure({ enabled: false, traces: [] }, 'last')).toContain('ROUTER_TRACE_SAMPLE=1');
     expect(await failure({ enabled: true, traces: [] }, 'last')).toContain('no request has been sampled');
     expect(await failure({ enabled: true, traces: [] }, 'r-1')).toContain("decision 'r-1'");
     expect(await failure({ enabled: true, traces: [] }, 'f'.repeat(32))).toContain('no service keeps');

@@ -13,7 +13,7 @@ export interface TraceOptions {
 
 const TRACE_ID = /^[0-9a-f]{32}$/;
 const OFF =
-  'tracing is off there: start Sluice with OTEL_TRACES_SAMPLER=always_on, or another sampler (docs/tracing.md)';
+  'tracing is off there: sluice config set ROUTER_TRACE_SAMPLE=1 traces every request from now on (docs/tracing.md)';
 
 /**
  * Prints what every service still keeps of a trace.
