@@ -37,8 +37,8 @@ const SUITES = {
       'apps/router/src/bench/siblings.bench.ts',
       ...[...ROUTING_PARTS, 'cells', 'dynamo', 'prediction'].map((part) => `apps/bench/src/${part}.bench.ts`),
     ],
-    // settings of the comparators, and how much our own prices matter: long
-    byName: ['apps/bench/src/tune.bench.ts', 'apps/bench/src/prices.bench.ts'],
+    // settings of the comparators, how much our own prices matter, how well one could predict: long
+    byName: ['tune', 'prices', 'prediction-floor'].map((part) => `apps/bench/src/${part}.bench.ts`),
   },
   twin: { parts: ['apps/bench/src/twin.bench.ts'], byName: [] },
 };
