@@ -65,7 +65,7 @@ export const stepParametersSchema = z.strictObject({
   apiPerTokenMs: z.number(),
 });
 
-/** Factors on what the step constants predict, in one regime: to be right as often as not, and to cover 90 %. */
+/** Factors on what the step constants predict, in one regime: for the least mean relative error, and to cover 90 %. */
 const regimeFactors = z.strictObject({
   ttftFactor: z.number(),
   ttftTailFactor: z.number(),
