@@ -3,7 +3,7 @@ import { createMemoryBus } from '@sluice/bus';
 import type { Bus } from '@sluice/bus';
 import { latencyParameters, routeOutcome } from '@sluice/contracts';
 import type { PayloadOf } from '@sluice/contracts';
-import { PRIORS, predictTpotMs, predictTtftMs } from '@sluice/latency-model';
+import { memoryWaitMs, PRIORS, predictTpotMs, predictTtftMs } from '@sluice/latency-model';
 import { runService } from '@sluice/nest-kit';
 import type { RunningService } from '@sluice/nest-kit';
 import { seededRng } from '@sluice/numerics';
@@ -241,6 +241,10 @@ describe('latency-predictor', () => {
     expect(predicted['regime']).toBe('loaded');
     const tight = await getJson(`${started.running.url}/predict?${query}&kvForecast=1.2&prefilledTokens=0`);
     expect(tight['regime']).toBe('full');
+    const prompt = { promptTokens: 1000, cachedTokens: 0, outputTokens: 101 };
+    const waitMs = memoryWaitMs(PRIORS.default, { ...load, kvForecast: 1.2 }, prompt);
+    expect(waitMs).toBeGreaterThan(100);
+    expect(tight['ttftMs']).toBeCloseTo(ttftMs + waitMs, 6);
     const wrong = await fetch(`${started.running.url}/predict?pool=chat&promptTokens=-4&colour=red`);
     expect(wrong.status).toBe(400);
     expect(((await wrong.json()) as { error: { message: string } }).error.message).toMatch(
