@@ -17,7 +17,10 @@ const meaningOf = (of: DecisionRecord): string => timeLines(of, 500).at(-1)!;
 describe('where the time to the first token went', () => {
   it('tells waiting, work ahead, the own prompt and what was not foreseen apart', () => {
     expect(meaningOf(slow({ heldMs: 500, queuedMs: 501 }))).toMatch(/^Most of it, held in the router: w1 had no room/);
-    expect(meaningOf(slow({ heldMs: 1, queuedMs: 501 }))).toMatch(/^Most of it, before the decision: attempts/);
+    const before = slow({ heldMs: 1, queuedMs: 501 });
+    expect(meaningOf(before)).toMatch(/^Most of it, before the decision: the router was busy/);
+    expect(meaningOf({ ...before, retryOf: 'ab-1' })).toMatch(/^Most of it, earlier attempts: other workers failed/);
+    expect(meaningOf({ ...before, movedFrom: 'ab-1' })).toMatch(/^Most of it, held for another worker: it waited in/);
     expect(meaningOf(slow({}, { queuedPrefillTokens: 9000 }))).toMatch(
       /^Most of it, work ahead of it on w1: 9,000 prompt tokens of others/,
     );

@@ -30,11 +30,7 @@ export function partsOfTtft(decision: DecisionRecord, outcome: DecisionOutcome):
   const ownMs = (predictedTtftMs * own) / (ahead + own);
   const aheadMs = Math.max(0, Math.min(predictedTtftMs - ownMs - heldMs, ttftMs - ownMs));
   return [
-    {
-      name: 'before the decision',
-      ms: Math.max(0, queuedMs - heldMs),
-      meaning: 'attempts at other workers went before, or it was moved: see all decisions of this request',
-    },
+    { ...beforeOf(decision), ms: Math.max(0, queuedMs - heldMs) },
     {
       name: 'held in the router',
       ms: heldMs,
@@ -56,6 +52,18 @@ export function partsOfTtft(decision: DecisionRecord, outcome: DecisionOutcome):
       meaning: `${worker} took longer than the model knew: work that did not come through this router, slower steps than learned, or fewer tokens cached than the index said`,
     },
   ];
+}
+
+/** What went before the decision that is explained: the last one of its request. */
+function beforeOf({ retryOf, movedFrom }: DecisionRecord): Omit<Part, 'ms'> {
+  if (retryOf !== null) {
+    return { name: 'earlier attempts', meaning: 'other workers failed it first: see all decisions of this request' };
+  }
+  if (movedFrom !== null) {
+    const meaning = 'it waited in the router for one worker and was moved to another: no worker had room for it';
+    return { name: 'held for another worker', meaning };
+  }
+  return { name: 'before the decision', meaning: 'the router was busy: its own processor, or very long prompts' };
 }
 
 /** Those parts as lines with bars, and what the largest means. */

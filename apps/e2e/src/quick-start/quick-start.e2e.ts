@@ -15,7 +15,10 @@ describe('docs/quick-start.md, followed with simulated engines', () => {
       };
     },
     env,
-    flood: { promptTokens: 8000, reasons: /^(held in the router|work ahead of it on engine-\d):/ },
+    flood: {
+      promptTokens: 8000,
+      reasons: /^(held in the router|held for another worker|work ahead of it on engine-\d):/,
+    },
     say: (title, ...lines) => console.log([title, ...lines.map((line) => `  ${line}`)].join('\n')),
   });
 });

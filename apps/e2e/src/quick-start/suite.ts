@@ -34,6 +34,7 @@ const BLOCKS = {
   prefix: /^numbers=.*npx sluice explain last\n$/s,
   load: /^npx sluice bench /,
   reason: /^npx sluice requests\nnpx sluice explain slowest\nnpx sluice trace slowest\n$/,
+  sample: /^npx sluice config set ROUTER_TRACE_SAMPLE=0\.1\n$/,
 };
 type Block = keyof typeof BLOCKS;
 
@@ -118,6 +119,11 @@ export function quickStartSuite({ startEngines, env, flood, say }: QuickStartOpt
       `slowest ${ttftMs.toFixed(0)} ms to the first token; most of it: ${most}`,
     );
   }, 400_000);
+
+  it('a setting is changed while it runs', async () => {
+    await type('sample');
+    expect(await sluiceSays('config', 'get', 'ROUTER_TRACE_SAMPLE')).toMatch(/\b0\.1\b/);
+  }, 120_000);
 
   it('requests of a flood waited for those before them', async () => {
     const chats = Array.from({ length: FLOOD_REQUESTS }, (_, i) => ({

@@ -42,7 +42,10 @@ if (missing !== null) console.log(`skipped: ${missing}`);
     },
     env,
     // A model that runs on two shared processors is slower under load than it was when it was learned.
-    flood: { promptTokens: 3000, reasons: /^(held in the router|work ahead of it on engine-\d|not foreseen):/ },
+    flood: {
+      promptTokens: 3000,
+      reasons: /^(held in the router|held for another worker|work ahead of it on engine-\d|not foreseen):/,
+    },
     say: (title, ...lines) => report.add(title, ...lines),
   });
 });
