@@ -19,8 +19,9 @@ import { here, Processes, root } from './processes.bench.ts';
 import type { RunningRouter } from './processes.bench.ts';
 import { callsUs } from './tracing-calls.bench.ts';
 
-const smoke = process.argv.includes('--smoke');
-const only = process.argv.includes('--suite') ? process.argv[process.argv.indexOf('--suite') + 1] : null;
+const asked = process.argv.slice(2);
+const smoke = asked.includes('--smoke');
+const only = asked.includes('--suite') ? asked[asked.indexOf('--suite') + 1] : null;
 const lives = smoke ? 1 : 2;
 /** The claim of the issue that asked for traces: at most so much more at 10 %. */
 const MOST_AT_TENTH = 1.1;
@@ -152,6 +153,7 @@ async function compare(part: Part): Promise<void> {
     });
   }
   data.push({ part: part.id, shape: part.shape, cpuMsPerRequest: all });
+  writeReport();
 }
 
 /** What the calls cost by themselves, the receiver's part included. */
@@ -164,6 +166,22 @@ async function calls(candidates: number): Promise<void> {
     const id = `tracing.calls-us.${share.replace(' %', '')}.${candidates}-candidates`;
     claims.push({ id, value, unit: 'us', bar: null, met: null });
   }
+  writeReport();
+}
+
+/** After every part: a run that is cut short leaves what it has measured. */
+function writeReport(): void {
+  const report = {
+    suite: 'tracing',
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
+    machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+    node: process.version,
+    command: ['npm run bench:tracing', ...(asked.length > 0 ? ['--', ...asked] : [])].join(' '),
+    claims,
+    data,
+  };
+  mkdirSync(join(root, 'bench-results'), { recursive: true });
+  writeFileSync(join(root, 'bench-results/tracing.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 
 try {
@@ -179,17 +197,6 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-const report = {
-  suite: 'tracing',
-  commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
-  machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
-  node: process.version,
-  command: `npm run bench:tracing${smoke ? ' -- --smoke' : ''}`,
-  claims,
-  data,
-};
-mkdirSync(join(root, 'bench-results'), { recursive: true });
-writeFileSync(join(root, 'bench-results/tracing.json'), `${JSON.stringify(report, null, 2)}\n`);
 console.log();
 for (const { id, value, unit, bar, met } of claims) {
   console.log(`${id} ${value} ${unit} ${bar === null ? '(no bar)' : `(bar ${bar}: ${met ? 'met' : 'NOT met'})`}`);
