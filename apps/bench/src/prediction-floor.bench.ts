@@ -20,18 +20,18 @@ interface Subject {
   readonly judgedMs: number;
   /** Until the last of them has ended. */
   readonly futureMs: number;
+  readonly moments: number;
 }
 
 const SUBJECTS: readonly Subject[] = [
-  { id: 'conversation:1:307k', future: 'other-prompts', judgedMs: 3000, futureMs: 60_000 },
-  { id: 'conversation:2:307k', future: 'other-prompts', judgedMs: 3000, futureMs: 60_000 },
-  { id: 'azure-code:8', future: 'alike-moment', judgedMs: 300, futureMs: 20_000 },
+  { id: 'conversation:1:307k', future: 'other-prompts', judgedMs: 3000, futureMs: 60_000, moments: 6 },
+  { id: 'conversation:2:307k', future: 'other-prompts', judgedMs: 3000, futureMs: 60_000, moments: 6 },
+  { id: 'azure-code:8', future: 'alike-moment', judgedMs: 300, futureMs: 20_000, moments: 40 },
 ];
 const SEED = 1;
 /** As in the prediction suite. */
 const FEWEST_TOKENS = 4;
 const smoke = process.argv.includes('--smoke');
-const MOMENTS = smoke ? 1 : 6;
 /** Shares of the run between which moments lie: caches are warm, and what comes before each is run again for every future. */
 const [FIRST, LAST] = [0.15, 0.45];
 const FUTURES = smoke ? 2 : 5;
@@ -74,6 +74,7 @@ const rows: string[][] = [];
 const data: Record<string, unknown> = {};
 for (const subject of smoke ? SUBJECTS.slice(2) : SUBJECTS) {
   const { id, future } = subject;
+  const moments = smoke ? 1 : subject.moments;
   const scenario = scenarioOf(id, { traces, smoke: false });
   const load: Load | null = await Promise.resolve(scenario.load(SEED)).catch((error: unknown) => {
     if (error instanceof MissingTrace) return null;
@@ -86,10 +87,10 @@ for (const subject of smoke ? SUBJECTS.slice(2) : SUBJECTS) {
   const { requests } = load;
   const lastMs = requests.at(-1)!.arrivalMs;
   const errors: number[] = [];
-  for (let moment = 0; moment < MOMENTS; moment++) {
-    const cutMs = lastMs * (FIRST + ((LAST - FIRST) * (moment + 0.5)) / MOMENTS);
+  for (let moment = 0; moment < moments; moment++) {
+    const cutMs = lastMs * (FIRST + ((LAST - FIRST) * (moment + 0.5)) / moments);
     errors.push(...errorsAt(subject, scenario, requests, cutMs));
-    process.stderr.write(`${id}: ${moment + 1} of ${MOMENTS} moments\n`);
+    process.stderr.write(`${id}: ${moment + 1} of ${moments} moments\n`);
   }
   const count = errors.length / FUTURES;
   const mape = (100 * errors.reduce((sum, error) => sum + error, 0)) / errors.length;
