@@ -11,7 +11,8 @@ export const readWhole = (body: Buffer): unknown => JSON.parse(body.toString('ut
 
 /**
  * Reads the bodies of chats. Long ones are long because they repeat: system prompts, documents, the conversation so far.
- * Messages whose bytes came before are not parsed again; they are the same (frozen) objects as before.
+ * Messages whose bytes came before are not parsed again; they are the same (frozen) objects as before. The rest is parsed in
+ * one piece.
  */
 export class BodyReader {
   readonly #known: KnownValues;
@@ -31,39 +32,37 @@ export class BodyReader {
     }
   }
 
-  /** Null when there is no list of messages, or more than one. @throws SyntaxError when the body is not JSON. */
+  /** Null when there is more than one list of messages. @throws SyntaxError when the body is not JSON. */
   #readByMessage(body: Buffer): unknown {
     const cursor = new JsonCursor(body);
-    const messages: unknown[] = [];
-    let start = -1;
-    let end = -1;
+    const knownMessages: { readonly place: number; readonly value: unknown }[] = [];
+    const longMessages: { readonly place: number; readonly start: number; readonly end: number }[] = [];
     let lists = 0;
+    let text = '';
+    let taken = 0;
     cursor.members((key) => {
-      if (key !== 'messages') return cursor.skip();
-      lists++;
-      start = cursor.start();
-      if (cursor.peek() === '[') cursor.elements(() => messages.push(this.#message(body, cursor)));
-      else cursor.skip();
-      end = cursor.end;
+      if (key === 'messages') lists++;
+      if (key !== 'messages' || cursor.peek() !== '[') return cursor.skip();
+      cursor.elements((place) => {
+        const start = cursor.start();
+        const known = this.#known.find(body, start);
+        if (known !== null) {
+          // A value for a value: what is left is JSON just when the whole is.
+          text += `${body.toString('utf8', taken, start)}0`;
+          taken = known.end;
+          cursor.jump(known.end);
+          knownMessages.push({ place, value: known.value });
+          return;
+        }
+        cursor.skip();
+        const { end } = cursor;
+        if (end - start >= KnownValues.MIN_BYTES) longMessages.push({ place, start, end });
+      });
     });
-    if (lists !== 1 || messages.length === 0) return null;
-    // Every message was parsed, and so is everything around them: together that is the whole body.
-    const around = `${body.toString('utf8', 0, start)}[]${body.toString('utf8', end)}`;
-    const json = JSON.parse(around) as Record<string, unknown>;
-    json['messages'] = messages;
+    if (lists > 1) return null;
+    const json = JSON.parse(text + body.toString('utf8', taken)) as { readonly messages: unknown[] };
+    for (const { place, value } of knownMessages) json.messages[place] = value;
+    for (const { place, start, end } of longMessages) this.#known.parsed(body, start, end, json.messages[place]);
     return json;
-  }
-
-  #message(body: Buffer, cursor: JsonCursor): unknown {
-    const start = cursor.start();
-    const known = this.#known.find(body, start);
-    if (known !== null) {
-      cursor.jump(known.end);
-      return known.value;
-    }
-    cursor.skip();
-    const value: unknown = JSON.parse(body.toString('utf8', start, cursor.end));
-    this.#known.parsed(body, start, cursor.end, value);
-    return value;
   }
 }

@@ -1,7 +1,7 @@
-import { spanKey } from '@sluice/model';
-
 /** Bytes at the start of a text by which it is looked up. */
 const HEAD_BYTES = 256;
+/** Every so many of them four are looked at. */
+const HEAD_STEP = 20;
 /** Texts kept that start alike. */
 const MAX_ALIKE = 8;
 /** Texts remembered as seen once. */
@@ -27,7 +27,6 @@ export class KnownValues {
   readonly #all = new Set<Known>();
   readonly #byHead = new Map<number, Known[]>();
   #seenOnce = new Set<number>();
-  readonly #key = new Uint32Array(2);
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -80,10 +79,12 @@ export class KnownValues {
     else this.#byHead.set(known.head, alike);
   }
 
-  /** Hash of the text's first bytes and of `length`. */
+  /** Of some of the text's first bytes and `length`: every message is asked about, and most are short. */
   #headOf(bytes: Buffer, start: number, length: number): number {
-    spanKey(0, length, bytes, start, start + HEAD_BYTES, this.#key);
-    return this.#key[0]! * 2 ** 20 + (this.#key[1]! >>> 12);
+    let head = length;
+    for (let at = start; at < start + HEAD_BYTES; at += HEAD_STEP)
+      head = Math.imul(head ^ bytes.readInt32LE(at), 0x9e3779b1) ^ (head >>> 15);
+    return head;
   }
 }
 
