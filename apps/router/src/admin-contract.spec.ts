@@ -1,40 +1,21 @@
-import { runService } from '@sluice/nest-kit';
 import { contractSuite } from '@sluice/nest-kit/testing';
-import { chatEvents, streamPieces, until } from '@sluice/upstream/testing';
-import { createRouterService } from './router-service.ts';
-import {
-  chat,
-  pool,
-  send,
-  settableFleet,
-  startWorkerEngine,
-  testConfig,
-  testContext,
-  worker,
-} from './testing/harness.ts';
+import { chatEvents, streamPieces } from '@sluice/upstream/testing';
+import { chat, send } from './testing/harness.ts';
+import { serveRouter } from './testing/served-router.ts';
 
 const known: Record<string, string> = { file: 'swagger-ui.css' };
 const change = { settings: { SLUICE_LOG_LEVEL: 'fatal' }, note: 'contract' };
 
 contractSuite('router', {
   async start(token) {
-    const engine = await startWorkerEngine('a', (_request, response) => streamPieces(response, chatEvents(['x', 'y'])));
-    const context = testContext();
-    const service = createRouterService(
-      testConfig({ shadowPolicies: ['p2c'], shadowSample: 1 }),
-      context,
-      settableFleet({ pools: [pool()], workers: [worker(engine)] }),
+    const { running, dataPlane, stop } = await serveRouter(
+      (_request, response) => streamPieces(response, chatEvents(['x', 'y'])),
+      { shadowPolicies: ['p2c'], shadowSample: 1 },
+      { tokens: { token, tokenFile: null, readToken: null } },
     );
-    const tokens = { token, tokenFile: null, readToken: null };
-    const running = await runService({ host: '127.0.0.1', port: 0, tokens, context, service, title: 'Sluice router' });
-    await until(() => service.status().ready, 'ready');
-    const answer = await send(service.dataPlaneUrl()!, { body: chat('x', { stream: true }) });
+    const answer = await send(dataPlane, { body: chat('x', { stream: true }) });
     known['id'] = String(answer.headers['x-sluice-decision-id']);
-    const close = async (): Promise<void> => {
-      await running.close();
-      await engine.kill();
-    };
-    return { ...running, close };
+    return { ...running, close: stop };
   },
   parameters: known,
   bodies: {

@@ -1,41 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { runService } from '@sluice/nest-kit';
-import type { RunningService } from '@sluice/nest-kit';
-import { streamPieces, until } from '@sluice/upstream/testing';
-import { chatEvents } from '@sluice/upstream/testing';
-import { createRouterService } from './router-service.ts';
-import {
-  chat,
-  pool,
-  send,
-  settableFleet,
-  startWorkerEngine,
-  testConfig,
-  testContext,
-  worker,
-} from './testing/harness.ts';
-import type { WorkerEngine } from './testing/harness.ts';
+import { chatEvents, streamPieces } from '@sluice/upstream/testing';
+import { chat, send } from './testing/harness.ts';
+import { serveRouter } from './testing/served-router.ts';
+import type { ServedRouter } from './testing/served-router.ts';
 
-let engine: WorkerEngine;
-let running: RunningService;
-let dataPlane: string;
+let router: ServedRouter;
 
 beforeEach(async () => {
-  engine = await startWorkerEngine('a', (_request, response) => streamPieces(response, chatEvents(['x'])));
-  const context = testContext();
-  const config = testConfig({ decisions: 3 });
-  const service = createRouterService(config, context, settableFleet({ pools: [pool()], workers: [worker(engine)] }));
-  running = await runService({ host: '127.0.0.1', port: 0, context, service, title: 'Sluice router' });
-  dataPlane = service.dataPlaneUrl()!;
-  await until(() => service.status().ready, 'ready');
+  router = await serveRouter((_request, response) => streamPieces(response, chatEvents(['x'])), { decisions: 3 });
 });
-afterEach(async () => {
-  await running.close();
-  await engine.kill();
-});
+afterEach(() => router.stop());
 
 const get = async (path: string): Promise<{ status: number; body: Record<string, unknown> }> => {
-  const answer = await send(running.url, { method: 'GET', path });
+  const answer = await send(router.running.url, { method: 'GET', path });
   return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> };
 };
 const json = { 'content-type': 'application/json' };
@@ -64,7 +41,9 @@ describe('admin API', () => {
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) {
       ids.push(
-        String((await send(dataPlane, { body: chat(`x${i}`, { stream: true }) })).headers['x-sluice-decision-id']),
+        String(
+          (await send(router.dataPlane, { body: chat(`x${i}`, { stream: true }) })).headers['x-sluice-decision-id'],
+        ),
       );
     }
     const { body } = await get('/decisions?limit=10');
@@ -92,13 +71,13 @@ describe('admin API', () => {
 
   it('switches the policy', async () => {
     const put = (policy: unknown) =>
-      send(running.url, { method: 'PUT', path: '/policy', headers: json, body: { policy } as object });
+      send(router.running.url, { method: 'PUT', path: '/policy', headers: json, body: { policy } as object });
     expect((await put('round-robin')).status).toBe(200);
     expect((await get('/policy')).body).toMatchObject({
       policy: 'round-robin',
       known: expect.arrayContaining(['expected-latency']),
     });
-    await send(dataPlane, { body: chat('x') });
+    await send(router.dataPlane, { body: chat('x') });
     expect((await get('/decisions?limit=1')).body).toMatchObject({ decisions: [{ policy: 'round-robin' }] });
     for (const bad of ['nope', 7]) expect((await put(bad)).status).toBe(400);
     expect((await get('/config')).body).toMatchObject({ version: 1 });
@@ -108,7 +87,7 @@ describe('admin API', () => {
   it('lists requests by what was slow about them', async () => {
     const ids: string[] = [];
     for (let i = 0; i < 2; i++) {
-      const { headers } = await send(dataPlane, {
+      const { headers } = await send(router.dataPlane, {
         body: chat('x', { stream: true }),
         headers: { 'x-sluice-tenant': `t${i}` },
       });
@@ -126,10 +105,10 @@ describe('admin API', () => {
   });
 
   it('asks shadow policies about live decisions, and says what came of it', async () => {
-    const put = (body: object) => send(running.url, { method: 'PUT', path: '/shadow', headers: json, body });
+    const put = (body: object) => send(router.running.url, { method: 'PUT', path: '/shadow', headers: json, body });
     expect((await get('/shadow')).body).toMatchObject({ policies: [], sample: 0.1, pools: [] });
     expect((await put({ policies: ['random', 'round-robin'], sample: 1 })).status).toBe(200);
-    await send(dataPlane, { body: chat('x', { stream: true }) });
+    await send(router.dataPlane, { body: chat('x', { stream: true }) });
     const regret = { ttftRegretMs: 0, e2eRegretMs: 0 };
     expect((await get('/decisions?limit=1')).body).toMatchObject({
       decisions: [
@@ -157,7 +136,7 @@ describe('admin API', () => {
         },
       ],
     });
-    const { text } = await send(running.url, { method: 'GET', path: '/metrics' });
+    const { text } = await send(router.running.url, { method: 'GET', path: '/metrics' });
     expect(text).toContain('sluice_router_shadow_decisions_total{pool="tiny",policy="random",choice="agree"');
     expect(text).toMatch(/sluice_router_ttft_error_seconds_count{[^}]*pool="tiny"[^}]*} 1\n/);
     expect(text).toMatch(/sluice_router_ttft_regret_seconds_count{[^}]*pool="tiny"[^}]*} 1\n/);
@@ -166,7 +145,7 @@ describe('admin API', () => {
       expect((await put(bad)).status).toBe(400);
     }
     expect((await put({ policies: [] })).status).toBe(200);
-    await send(dataPlane, { body: chat('x') });
+    await send(router.dataPlane, { body: chat('x') });
     expect((await get('/decisions?limit=1')).body).toMatchObject({ decisions: [{ shadows: [] }] });
     expect((await get('/shadow')).body).toMatchObject({ policies: [], sample: 1, pools: [] });
   });
@@ -202,16 +181,18 @@ describe('admin API', () => {
   });
 
   it('renders a prompt', async () => {
-    const answer = await send(running.url, { path: '/render', headers: json, body: chat('hello') });
+    const answer = await send(router.running.url, { path: '/render', headers: json, body: chat('hello') });
     expect([answer.status, JSON.parse(answer.text)]).toMatchObject([
       200,
       { pool: 'tiny', exact: false, text: 'user: hello\n', workers: [{ worker: 'a', cachedTokens: 0 }] },
     ]);
-    expect((await send(running.url, { path: '/render', headers: json, body: { model: 'nope' } })).status).toBe(404);
+    expect((await send(router.running.url, { path: '/render', headers: json, body: { model: 'nope' } })).status).toBe(
+      404,
+    );
   });
 
   it('has its metrics', async () => {
-    const metrics = await send(running.url, { method: 'GET', path: '/metrics' });
+    const metrics = await send(router.running.url, { method: 'GET', path: '/metrics' });
     for (const name of ['sluice_router_in_flight', 'sluice_router_workers', 'sluice_router_decision_seconds']) {
       expect(metrics.text).toContain(name);
     }

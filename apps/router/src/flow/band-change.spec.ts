@@ -1,45 +1,24 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { runService } from '@sluice/nest-kit';
-import type { RunningService } from '@sluice/nest-kit';
 import { chatEvents, streamPieces, tick, until } from '@sluice/upstream/testing';
-import { createRouterService } from '../router-service.ts';
-import {
-  chat,
-  pool,
-  send,
-  settableFleet,
-  startWorkerEngine,
-  testConfig,
-  testContext,
-  worker,
-} from '../testing/harness.ts';
-import type { Answer, WorkerEngine } from '../testing/harness.ts';
+import { chat, send } from '../testing/harness.ts';
+import type { Answer } from '../testing/harness.ts';
+import { serveRouter } from '../testing/served-router.ts';
+import type { ServedRouter } from '../testing/served-router.ts';
 
 const EVENTS = chatEvents(['a', 'b'], { prompt_tokens: 100, completion_tokens: 2 });
 const owed: { user: string; response: ServerResponse }[] = [];
-const context = testContext();
-let engine: WorkerEngine;
-let running: RunningService;
-let dataPlane: string;
+let router: ServedRouter;
 
 beforeEach(async () => {
-  engine = await startWorkerEngine('a', (request, response) => {
+  router = await serveRouter((request, response) => {
     owed.push({ user: (JSON.parse(String(request.body)) as { user: string }).user, response });
   });
-  const fleet = settableFleet({ pools: [pool()], workers: [worker(engine)] });
-  const service = createRouterService(testConfig(), context, fleet);
-  running = await runService({ host: '127.0.0.1', port: 0, context, service, title: 'Sluice router' });
-  dataPlane = service.dataPlaneUrl()!;
-  await until(() => service.status().ready, 'ready');
 });
-afterEach(async () => {
-  await running.close();
-  await engine.kill();
-});
+afterEach(() => router.stop());
 
 const configure = (settings: Record<string, string>): Promise<Answer> =>
-  send(running.url, {
+  send(router.running.url, {
     method: 'PATCH',
     path: '/config',
     headers: { 'content-type': 'application/json' },
@@ -47,7 +26,7 @@ const configure = (settings: Record<string, string>): Promise<Answer> =>
   });
 /** Held requests by the priority at which their band begins. */
 const heldByBand = async (): Promise<Record<string, number>> => {
-  const lines = (await context.metrics.text()).split('\n');
+  const lines = (await router.context.metrics.text()).split('\n');
   const samples = lines.map((line) => /^sluice_router_queue_requests\{.*band="(-?\d+)".*\} (\d+)/.exec(line));
   return Object.fromEntries(samples.flatMap((sample) => (sample === null ? [] : [[sample[1]!, Number(sample[2])]])));
 };
@@ -58,7 +37,7 @@ it('takes other bands while requests wait: each moves to the band of its priorit
   const answers: Promise<Answer>[] = [];
   for (const priority of priorities) {
     const body = chat(`${priority} ${'word '.repeat(80)}`, { stream: true, user: String(priority) });
-    answers.push(send(dataPlane, { body, headers: { 'x-sluice-priority': String(priority) } }));
+    answers.push(send(router.dataPlane, { body, headers: { 'x-sluice-priority': String(priority) } }));
     await until(() => owed.length === 1, 'the first request at the engine');
     while ((await heldByBand())['0'] !== answers.length - 1) await tick();
   }
@@ -71,5 +50,5 @@ it('takes other bands while requests wait: each moves to the band of its priorit
   }
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   expect(owed.map(({ user }) => user)).toEqual(['0', '5', '1', '-3']);
-  expect(await context.metrics.text()).toMatch(/router_queue_wait_seconds_count\{.*band="4".*\} 1\n/);
+  expect(await router.context.metrics.text()).toMatch(/router_queue_wait_seconds_count\{.*band="4".*\} 1\n/);
 });

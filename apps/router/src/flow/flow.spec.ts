@@ -118,7 +118,15 @@ describe('a request whose worker has no room', () => {
     const answers = await askInTurn(flood);
     await tick(550); // less says nothing of what others need
     answers.push(...(await askInTurn([['3', { 'x-sluice-tenant': 'flood' }]])));
-    for (const user of ['0', '1', '2', '3']) await answer(user);
+    // in the order in which they reach the engines: chance decides which worker the first one gets
+    const waiting = new Set(['0', '1', '2', '3']);
+    while (waiting.size > 0) {
+      const next = () => [...waiting].find((user) => owed.has(user));
+      await until(() => next() !== undefined, `one of ${[...waiting].join(', ')}`);
+      const user = next()!;
+      waiting.delete(user);
+      await answer(user);
+    }
     const { headers } = await answers[3]!;
     await Promise.all(answers);
     const { candidates, worker: chosen } = router.service.decision(String(headers['x-sluice-decision-id']))!;

@@ -2,21 +2,11 @@ import { get as httpGet } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LiveMessage, LiveRequest, LiveSnapshot, LiveTick } from '@sluice/contracts';
-import { runService } from '@sluice/nest-kit';
-import type { RunningService } from '@sluice/nest-kit';
 import { chatEvents, streamPieces, until } from '@sluice/upstream/testing';
-import { createRouterService } from '../router-service.ts';
-import {
-  chat,
-  pool,
-  send,
-  settableFleet,
-  startWorkerEngine,
-  testConfig,
-  testContext,
-  worker,
-} from '../testing/harness.ts';
-import type { WorkerEngine } from '../testing/harness.ts';
+import type { Behaviour } from '@sluice/upstream/testing';
+import { chat, pool, send, worker } from '../testing/harness.ts';
+import { serveRouter } from '../testing/served-router.ts';
+import type { ServedRouter } from '../testing/served-router.ts';
 
 /** A listener of its own connection, with all that it was told. */
 class Listener {
@@ -71,28 +61,17 @@ class Listener {
   }
 }
 
-let engine: WorkerEngine;
-let running: RunningService;
-let dataPlane: string;
-const fleet = settableFleet({ pools: [pool()], workers: [] });
+let router: ServedRouter;
 
 beforeEach(async () => {
-  engine = await startWorkerEngine('a', (_request, response) => streamPieces(response, chatEvents(['x', 'y'])));
-  fleet.set({ pools: [pool()], workers: [worker(engine)] });
-  const context = testContext();
-  const service = createRouterService(testConfig({ decisions: 3 }), context, fleet);
-  running = await runService({ host: '127.0.0.1', port: 0, drainMs: 2000, context, service, title: 'Sluice router' });
-  dataPlane = service.dataPlaneUrl()!;
-  await until(() => service.status().ready, 'ready');
+  const behaviour: Behaviour = (_request, response) => streamPieces(response, chatEvents(['x', 'y']));
+  router = await serveRouter(behaviour, { decisions: 3 }, { drainMs: 2000 });
 });
-afterEach(async () => {
-  await running.close();
-  await engine.kill();
-});
+afterEach(() => router.stop());
 
 describe('GET /live', () => {
   it('tells everything at first, then what changes', async () => {
-    const listener = await Listener.join(running.url);
+    const listener = await Listener.join(router.running.url);
     await until(() => listener.messages.length > 0, 'a snapshot');
     expect(listener.response.headers).toMatchObject({
       'content-type': 'text/event-stream',
@@ -101,14 +80,14 @@ describe('GET /live', () => {
     expect(listener.snapshot).toMatchObject({
       kind: 'snapshot',
       router: expect.stringMatching(/^[0-9a-f]{8}$/),
-      workers: [{ worker: 'a', pool: 'tiny', role: 'both', url: engine.url }],
+      workers: [{ worker: 'a', pool: 'tiny', role: 'both', url: router.engine.url }],
       totals: { policy: 'expected-latency', inFlight: 0, decisions: 0, busConnected: true },
       requests: [],
     });
     expect(listener.value('up', 0)).toBe(1);
 
-    engine.load.waiting = 7;
-    engine.load.kvUsage = 0.25;
+    router.engine.load.waiting = 7;
+    router.engine.load.kvUsage = 0.25;
     await until(() => listener.value('waitingRequests', 0) === 7, 'a change of load');
     expect(listener.value('kvUsage', 0)).toBe(0.25);
     // What stays is not told again: the two numbers that moved, and nothing else.
@@ -119,15 +98,17 @@ describe('GET /live', () => {
   });
 
   it('tells each request and its end, and who listens later learns it too', async () => {
-    const listener = await Listener.join(running.url);
-    const id = String((await send(dataPlane, { body: chat('x', { stream: true }) })).headers['x-sluice-decision-id']);
+    const listener = await Listener.join(router.running.url);
+    const id = String(
+      (await send(router.dataPlane, { body: chat('x', { stream: true }) })).headers['x-sluice-decision-id'],
+    );
     await until(() => listener.request(id)?.outcome != null, 'the end of the request');
     const told = listener.request(id)!;
     expect(told).toMatchObject({ worker: 'a', pool: 'tiny', followedBy: null });
     expect(told.outcome).toMatchObject({ result: 'completed', status: 200, ttftMs: expect.any(Number) });
     expect(told).not.toHaveProperty('candidates');
 
-    const later = await Listener.join(running.url);
+    const later = await Listener.join(router.running.url);
     await until(() => later.messages.length > 0, 'a snapshot');
     expect(later.snapshot.requests).toEqual([told]);
     const all = later.snapshot.latency.find((each) => each.pool === '');
@@ -135,22 +116,25 @@ describe('GET /live', () => {
   });
 
   it('says which requests left the log before they ended', async () => {
-    const listener = await Listener.join(running.url);
-    engine.behave((_request, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }));
-    const open = send(dataPlane, { body: chat('slow', { stream: true }) });
+    const listener = await Listener.join(router.running.url);
+    router.engine.behave((_request, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }));
+    const open = send(router.dataPlane, { body: chat('slow', { stream: true }) });
     await until(() => listener.messages.some(({ requests }) => requests.length > 0), 'an open request');
     const slow = listener.messages.flatMap(({ requests }) => requests)[0]!;
     expect(slow.outcome).toBeNull();
-    engine.behave((_request, response) => streamPieces(response, chatEvents(['x'])));
-    for (let i = 0; i < 3; i++) await send(dataPlane, { body: chat(`x${i}`, { stream: true }) });
+    router.engine.behave((_request, response) => streamPieces(response, chatEvents(['x'])));
+    for (let i = 0; i < 3; i++) await send(router.dataPlane, { body: chat(`x${i}`, { stream: true }) });
     await until(() => listener.ticks.some(({ forgotten }) => forgotten.includes(slow.id)), 'it to be forgotten');
-    await engine.kill();
+    await router.engine.kill();
     await open;
   });
 
   it('begins anew when the fleet changes', async () => {
-    const listener = await Listener.join(running.url);
-    fleet.set({ pools: [pool()], workers: [worker(engine), worker({ id: 'b', url: 'http://127.0.0.1:9' })] });
+    const listener = await Listener.join(router.running.url);
+    router.fleet.set({
+      pools: [pool()],
+      workers: [worker(router.engine), worker({ id: 'b', url: 'http://127.0.0.1:9' })],
+    });
     const snapshots = () => listener.messages.filter((message): message is LiveSnapshot => message.kind === 'snapshot');
     await until(() => snapshots().length === 2, 'a second snapshot');
     expect(snapshots()[1]!.workers.map((each) => each.worker)).toEqual(['a', 'b']);
@@ -159,14 +143,14 @@ describe('GET /live', () => {
   });
 
   it('ends when the service stops, and has room for so many', async () => {
-    const listeners = await Promise.all(Array.from({ length: 32 }, () => Listener.join(running.url)));
-    const refused = await send(running.url, { method: 'GET', path: '/live' });
+    const listeners = await Promise.all(Array.from({ length: 32 }, () => Listener.join(router.running.url)));
+    const refused = await send(router.running.url, { method: 'GET', path: '/live' });
     expect([refused.status, refused.text]).toEqual([503, expect.stringContaining('too_many_listeners')]);
     listeners[0]!.response.destroy();
     await until(() => listeners[0]!.ended, 'the first to have left');
-    const another = await Listener.join(running.url);
+    const another = await Listener.join(router.running.url);
     expect(another.response.statusCode).toBe(200);
-    await running.close();
+    await router.running.close();
     await until(() => listeners.every(({ ended }) => ended), 'all streams to end');
     // Ended, not cut off when the time to drain was over.
     expect(listeners.slice(1).map(({ response }) => response.complete)).not.toContain(false);
