@@ -1,5 +1,5 @@
 // What tracing costs the router: CPU per request with tracing disabled, and with 0, 10 and 100 % of the requests sampled.
-// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME]
+// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME] [--lives N]
 // NAME is SHAPE-WORKERS: 4KB-4, SSE-4, 4KB-100 or SSE-100; or calls: those of tracing alone, in this process.
 //
 // Four routers run side by side and take turns of a fraction of a second, in an order that changes, so that whatever else
@@ -22,8 +22,10 @@ import { callsUs } from './tracing-calls.bench.ts';
 const asked = process.argv.slice(2);
 const smoke = asked.includes('--smoke');
 const only = asked.includes('--suite') ? asked[asked.indexOf('--suite') + 1] : null;
-const lives = smoke ? 1 : 2;
-/** The claim of the issue that asked for traces: at most so much more at 10 %. */
+const livesAsked = asked.includes('--lives') ? Number(asked[asked.indexOf('--lives') + 1]) : 2;
+if (!(Number.isInteger(livesAsked) && livesAsked > 0)) throw new RangeError('--lives takes a whole number above 0');
+const lives = smoke ? 1 : livesAsked;
+/** With one request in ten sampled, tracing may cost at most so much. */
 const MOST_AT_TENTH = 1.1;
 
 /** A kind of request, and how many make up a turn, and the warming-up before the first: code is compiled for long. */
