@@ -30,16 +30,8 @@ export function historyOf<T>(flows: Flows<T>, band: Band<T>): BandHistory<T> {
   };
 }
 
-/**
- * Enters the history of bands that there were into the one that takes their place.
- * @param heirOf the flow of a tenant in `band`
- */
-export function inherit<T>(
-  band: Band<T>,
-  histories: readonly BandHistory<T>[],
-  flows: Flows<T>,
-  heirOf: (tenant: string) => Flow<T>,
-): void {
+/** Enters the history of bands that there were into `band`, one of `flows`, which takes their place. */
+export function inherit<T>(band: Band<T>, histories: readonly BandHistory<T>[], flows: Flows<T>): void {
   if (histories.length === 0) return;
   let recentTokens = 0;
   for (const history of histories) {
@@ -52,7 +44,7 @@ export function inherit<T>(
   const scale = recentTokens > 0 ? flows.recentOf(band) / recentTokens : 0;
   for (const history of histories) {
     for (const { flow, lead, recentTokens: own } of history.flows) {
-      const heir = heirOf(flow.tenant);
+      const heir = flows.named(flow.tenant, band);
       heir.counter = Math.max(heir.counter, lead);
       heir.recentTokens += scale * own;
       heir.recentAt = band.servedTokens;

@@ -121,7 +121,7 @@ export class Flows<T> {
   /** The flow of a request that is there already, and was in the flow `tenant` of another band. */
   join(tenant: string, { priority, arrivedAtMs }: FlowRequest): Flow<T> {
     const band = this.bandOf(priority);
-    const flow = this.byTenant[band.index]!.get(tenant) ?? this.add(tenant, band);
+    const flow = this.named(tenant, band);
     flow.lastArrivalMs = Math.max(flow.lastArrivalMs, arrivedAtMs);
     band.lastArrivalMs = Math.max(band.lastArrivalMs, arrivedAtMs);
     return flow;
@@ -235,18 +235,18 @@ export class Flows<T> {
   }
 
   private open(tenant: string, band: Band<T>): Flow<T> {
-    const flows = this.byTenant[band.index]!;
     if (this.tenants >= this.options.maxTenants) this.forgetIdle();
     const crowded = this.tenants >= this.options.maxTenants;
-    const name = crowded ? OTHER_TENANTS : tenant;
-    const known = flows.get(name);
-    if (known !== undefined) return known;
-    return this.add(name, band);
+    return this.named(crowded ? OTHER_TENANTS : tenant, band);
   }
 
-  private add(name: string, band: Band<T>): Flow<T> {
+  /** The flow of that name, however many there are. */
+  named(name: string, band: Band<T>): Flow<T> {
+    const flows = this.byTenant[band.index]!;
+    const known = flows.get(name);
+    if (known !== undefined) return known;
     const flow = new Flow<T>(name, band, this.weights.get(name) ?? 1);
-    this.byTenant[band.index]!.set(name, flow);
+    flows.set(name, flow);
     if (name !== OTHER_TENANTS) this.tenants++;
     return flow;
   }
@@ -263,7 +263,7 @@ export class Flows<T> {
     this.begin(priorities);
     for (const band of this.bands) {
       const own = histories.filter((history) => this.bandOf(history.band.priority) === band);
-      inherit(band, own, this, (tenant) => this.byTenant[band.index]!.get(tenant) ?? this.add(tenant, band));
+      inherit(band, own, this);
     }
   }
 

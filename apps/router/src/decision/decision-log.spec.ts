@@ -83,21 +83,7 @@ describe('DecisionLog', () => {
         { worker: 'w1', up: false, cachedTokens: 16, cost: null, terms: { queued: 2, own: 3 } },
       ],
     });
-    const result = {
-      result: 'completed',
-      status: 200,
-      cause: null,
-      promptTokens: 99,
-      cachedTokens: 0,
-      outputTokens: 2,
-      ttftMs: 1,
-      tpotMs: 2,
-      e2eMs: 3,
-      queuedMs: 3,
-      heldMs: 1,
-      ttftErrorMs: -2,
-      ttftRegretMs: 4,
-    };
+    const result = { ...completed(1), queuedMs: 3, heldMs: 1 };
     log.settle(id, result);
     expect(log.get(id)!.outcome).toEqual(result);
   });
