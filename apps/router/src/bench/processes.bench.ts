@@ -12,6 +12,7 @@ export const here = (file: string): string => fileURLToPath(new URL(file, import
 
 export interface RunningRouter {
   readonly url: string;
+  readonly adminUrl: string;
   readonly pid: number;
   stop(): void;
 }
@@ -53,6 +54,7 @@ export class Processes {
     const pools = [{ id: 'bench', models: ['bench'], tokenizer, engines }];
     writeFileSync(fleet, JSON.stringify({ version: 1, pools }));
     const [port, adminPort] = [await freePort(), await freePort()];
+    const adminUrl = `http://127.0.0.1:${adminPort}`;
     const env = {
       ...process.env,
       SLUICE_FLEET: fleet,
@@ -70,13 +72,13 @@ export class Processes {
     this.#children.push(child);
     for (let i = 0; ; i++) {
       await new Promise((resolve) => setTimeout(resolve, 200));
-      const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`).then(
+      const ready = await fetch(`${adminUrl}/readyz`).then(
         (answer) => (answer.ok ? answer.text() : ''),
         () => '',
       );
       if (ready.includes(`${urls.length} of ${urls.length} up`)) break;
       if (i > 100 || child.exitCode !== null) throw new Error('the router did not become ready');
     }
-    return { url: `http://127.0.0.1:${port}`, pid: child.pid!, stop: () => child.kill('SIGKILL') };
+    return { url: `http://127.0.0.1:${port}`, adminUrl, pid: child.pid!, stop: () => child.kill('SIGKILL') };
   }
 }

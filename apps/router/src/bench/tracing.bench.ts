@@ -1,18 +1,18 @@
-// What tracing costs the router: CPU per request with tracing disabled, and with 0, 10 and 100 % of the requests sampled.
+// What tracing costs the router: CPU per request with tracing off, and with 0, 10 and 100 % of the requests sampled.
 // Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME] [--lives N]
 // NAME is SHAPE-WORKERS: 4KB-4, SSE-4, 4KB-100 or SSE-100; or calls: those of tracing alone, in this process.
 //
-// Four routers run side by side and take turns of a fraction of a second, in an order that changes, so that whatever else
-// the machine does meets all of them. What counts is the processor time of each process over all turns, its own and those
-// of the others: spans are sent later than they are made. It is done in several lives of the processes, because one life's
-// layout of code and memory is worth some percent by itself.
+// One running router changes its ROUTER_TRACE_SAMPLE from turn to turn, in an order that changes: two processes of the same
+// program differ by some percent by their layout of code and memory alone, and whatever else the machine does meets all
+// settings. A turn lasts until its spans are sent. Off has two turns in each round, so that the noise shows: they should be
+// equal. A second router, with OTEL_SDK_DISABLED, takes turns as well: does it cost anything that tracing could be turned on?
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startNats } from '@sluice/process';
+import { freePort, startNats, startRedis } from '@sluice/process';
 import { cpuMs, Load } from './load.bench.ts';
 import type { Shape } from './load.bench.ts';
 import { here, Processes, root } from './processes.bench.ts';
@@ -41,11 +41,15 @@ const body = { bodyBytes: 4096, prefixes: 64, prefixBytes: 3072 };
 const whole: Shape = { ...body, name: '4KB', streamed: false, connections: 16 };
 const streamed: Shape = { ...body, name: 'SSE', streamed: true, connections: 64 };
 const PARTS: readonly Part[] = [4, 100].flatMap((workers) => [
-  { id: `4KB-${workers}`, workers, shape: whole, rounds: 100, turn: 100, warmUp: 16_000 },
-  { id: `SSE-${workers}`, workers, shape: streamed, rounds: 20, turn: 64, warmUp: 512 },
+  { id: `4KB-${workers}`, workers, shape: whole, rounds: 24, turn: 1000, warmUp: 16_000 },
+  { id: `SSE-${workers}`, workers, shape: streamed, rounds: 24, turn: 128, warmUp: 512 },
 ]);
-const SHARES = { off: null, '0 %': '0', '10 %': '0.1', '100 %': '1' } as const;
-type Share = keyof typeof SHARES;
+/** What a turn is measured under: the value of ROUTER_TRACE_SAMPLE, or a router that cannot trace. */
+const ARMS = { off: 'off', 'off again': 'off', '0 %': '0', '10 %': '0.1', '100 %': '1', disabled: null } as const;
+type Arm = keyof typeof ARMS;
+const NAMES = Object.keys(ARMS) as Arm[];
+/** Spans are sent at least so often; a turn ends when that has passed twice. */
+const EXPORT_MS = 200;
 const CALLS = 'calls';
 const parts = PARTS.filter(({ id }) => (only === null ? !smoke || id === '4KB-4' : id === only));
 if (parts.length === 0 && only !== CALLS) {
@@ -65,6 +69,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const processes = new Processes(scratch);
 const natsPort = await freePort();
 const nats = await startNats({ port: natsPort, dataDir: join(scratch, 'nats'), env: process.env }).catch(() => null);
+// settings that change while the router runs are kept in Redis
+const redisPort = await freePort();
+const redis = await startRedis({ port: redisPort, dataDir: join(scratch, 'redis'), env: process.env });
 
 /** A receiver that takes everything and looks at nothing: decoding would make the load wait. */
 let receivedBytes = 0;
@@ -75,16 +82,27 @@ const receiver = createServer((request, response) => {
 await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
 const endpoint = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
 
-function environment(share: string | null): Record<string, string> {
-  // looks at a hundred engines, by four routers at one time, would leave no processor for the requests
-  const quiet = { ROUTER_SCRAPE_MS: '5000' };
-  if (share === null) return { ...quiet, OTEL_SDK_DISABLED: 'true' };
+function environment(isDisabled: boolean): Record<string, string> {
   return {
-    ...quiet,
+    SLUICE_REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+    // looks at a hundred engines, by two routers at one time, would leave no processor for the requests
+    ROUTER_SCRAPE_MS: '5000',
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-    OTEL_TRACES_SAMPLER_ARG: share,
+    OTEL_BSP_SCHEDULE_DELAY: String(EXPORT_MS),
+    ...(isDisabled && { OTEL_SDK_DISABLED: 'true' }),
   };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** From the next request on. */
+async function setShare(router: RunningRouter, share: string): Promise<void> {
+  const answer = await fetch(`${router.adminUrl}/config`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ settings: { ROUTER_TRACE_SAMPLE: share } }),
+  });
+  if (!answer.ok) throw new Error(`ROUTER_TRACE_SAMPLE=${share}: ${answer.status} ${await answer.text()}`);
 }
 
 /** Each round begins with another one, and every second one goes backwards. */
@@ -102,33 +120,49 @@ async function send(load: Load, requests: number, headers?: Record<string, strin
 /** As a client sends them that has sampled the request. */
 const SAMPLED = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
 
-type CpuMs = Record<Share, number>;
+/** CPU of each round's turn, in milliseconds per request. */
+type CpuMs = Record<Arm, number[]>;
 
-/** One life of the four routers: CPU of each, in milliseconds per request. */
+/** One life of the two routers. */
 async function live({ workers, shape, rounds, turn, warmUp }: Part, urls: readonly string[]): Promise<CpuMs> {
-  const running: { share: Share; router: RunningRouter; load: Load }[] = [];
+  const start = async (isDisabled: boolean): Promise<{ router: RunningRouter; load: Load }> => {
+    const natsUrl = nats === null ? null : `nats://127.0.0.1:${natsPort}`;
+    const router = await processes.startRouter(urls, natsUrl, environment(isDisabled));
+    return { router, load: new Load(router.url, shape) };
+  };
+  const [tracing, disabled] = [await start(false), await start(true)];
   try {
-    for (const [share, arg] of Object.entries(SHARES) as [Share, string | null][]) {
-      const natsUrl = nats === null ? null : `nats://127.0.0.1:${natsPort}`;
-      const router = await processes.startRouter(urls, natsUrl, environment(arg));
-      running.push({ share, router, load: new Load(router.url, shape) });
-    }
-    for (const { load } of running) {
+    for (const { load } of [tracing, disabled]) {
       await send(load, Math.max(warmUp, workers * shape.prefixes));
       // a router that has run for a while has compiled what one request in ten needs
       await send(load, warmUp / 4, SAMPLED);
     }
-    const before = running.map(({ router }) => cpuMs(router.pid));
-    for (let round = 0; round < rounds; round++) {
-      for (const { load } of turned(running, round)) await send(load, turn);
+    const cpu = Object.fromEntries(NAMES.map((arm) => [arm, [] as number[]])) as CpuMs;
+    for (let round = 0; round < (smoke ? 2 : rounds); round++) {
+      for (const arm of turned(NAMES, round)) {
+        const { router, load } = arm === 'disabled' ? disabled : tracing;
+        if (ARMS[arm] !== null) await setShare(router, ARMS[arm]);
+        const before = cpuMs(router.pid);
+        await send(load, turn);
+        await pause(2 * EXPORT_MS);
+        cpu[arm].push((cpuMs(router.pid) - before) / turn);
+      }
     }
-    const perRequest = running.map(({ share, router }, i) => {
-      return [share, (cpuMs(router.pid) - before[i]!) / (rounds * turn)] as const;
-    });
-    return Object.fromEntries(perRequest) as CpuMs;
+    return cpu;
   } finally {
-    for (const { router } of running) router.stop();
+    for (const { router } of [tracing, disabled]) router.stop();
   }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const mean = (values: readonly number[]): number => sum(values) / values.length;
+
+/** Against off: of all turns, and twice the standard error of it, by the ratios of the rounds. */
+function againstOff(cpu: CpuMs, arm: Arm): { ratio: number; plusMinus: number } {
+  const ratio = sum(cpu[arm]) / sum(cpu.off);
+  const ofRounds = cpu[arm].map((value, round) => value / cpu.off[round]!);
+  const variance = sum(ofRounds.map((value) => (value - mean(ofRounds)) ** 2)) / (ofRounds.length - 1);
+  return { ratio, plusMinus: 2 * Math.sqrt(variance / ofRounds.length) };
 }
 
 async function compare(part: Part): Promise<void> {
@@ -136,18 +170,16 @@ async function compare(part: Part): Promise<void> {
   const all: CpuMs[] = [];
   for (let life = 0; life < lives; life++) all.push(await live(part, engines.said.urls));
   engines.stop();
-  const mean = (share: Share): number => all.reduce((sum, life) => sum + life[share], 0) / lives;
-  for (const share of Object.keys(SHARES) as Share[]) {
-    const cpu = mean(share);
-    const ofLives = all.map((life) => (life[share] / life.off).toFixed(3)).join(' ');
-    const ratio = cpu / mean('off');
-    console.log(
-      `${part.id.padEnd(9)}${share.padEnd(7)}${cpu.toFixed(3).padEnd(8)}${ratio.toFixed(3)}  (lives: ${ofLives})`,
-    );
-    if (share === 'off') continue;
-    const isClaim = share === '10 %';
+  const together = Object.fromEntries(NAMES.map((arm) => [arm, all.flatMap((life) => life[arm])])) as CpuMs;
+  for (const arm of NAMES) {
+    const { ratio, plusMinus } = againstOff(together, arm);
+    const ofLives = all.map((life) => againstOff(life, arm).ratio.toFixed(3)).join(' ');
+    const cells = [part.id.padEnd(9), arm.padEnd(11), mean(together[arm]).toFixed(3).padEnd(8)];
+    console.log(`${cells.join('')}${ratio.toFixed(3)} ± ${plusMinus.toFixed(3)}  (lives: ${ofLives})`);
+    if (arm === 'off') continue;
+    const isClaim = arm === '10 %';
     claims.push({
-      id: `tracing.cpu-ratio.${share.replace(' %', '')}.${part.shape.name}.${part.workers}-workers`,
+      id: `tracing.cpu-ratio.${arm.replace(' %', '').replace(' ', '-')}.${part.shape.name}.${part.workers}-workers`,
       value: Number(ratio.toPrecision(4)),
       unit: 'ratio',
       bar: isClaim ? MOST_AT_TENTH : null,
@@ -161,11 +193,10 @@ async function compare(part: Part): Promise<void> {
 /** What the calls cost by themselves, the receiver's part included. */
 async function calls(candidates: number): Promise<void> {
   const off = await callsUs(null, candidates, endpoint);
-  for (const [share, arg] of Object.entries(SHARES)) {
-    if (arg === null) continue;
-    const value = Number(((await callsUs(arg, candidates, endpoint)) - off).toPrecision(3));
-    console.log(`calls    ${share.padEnd(7)}${value} us, ${candidates} candidates`);
-    const id = `tracing.calls-us.${share.replace(' %', '')}.${candidates}-candidates`;
+  for (const arm of ['0 %', '10 %', '100 %'] as const) {
+    const value = Number(((await callsUs(ARMS[arm], candidates, endpoint)) - off).toPrecision(3));
+    console.log(`calls    ${arm.padEnd(7)}${value} us, ${candidates} candidates`);
+    const id = `tracing.calls-us.${arm.replace(' %', '')}.${candidates}-candidates`;
     claims.push({ id, value, unit: 'us', bar: null, met: null });
   }
   writeReport();
@@ -196,6 +227,7 @@ try {
   receiver.close();
   receiver.closeAllConnections();
   await nats?.stop();
+  await redis.stop();
   rmSync(scratch, { recursive: true, force: true });
 }
 
