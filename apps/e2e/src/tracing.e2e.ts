@@ -169,27 +169,62 @@ describe('traces over real processes and NATS', () => {
   }, 60_000);
 });
 
-describe('sluice up with a sampler and nothing else', () => {
-  it('keeps whole traces, the simulated engines included', async () => {
+describe('sluice up', () => {
+  /** Runs it with two simulated engines, and `check` once it is ready. */
+  async function up(
+    services: readonly string[],
+    otel: Record<string, string>,
+    check: (dataUrl: string, admin: readonly string[]) => Promise<void>,
+  ): Promise<void> {
     const [port, admin] = [await freePort(), await freePort()];
     const child = new Child({
       name: 'sluice',
       command: process.execPath,
-      args: [cli, 'up', '--engines', '2', '--port', String(port), '--admin-port', String(admin)],
-      env: { ...env, OTEL_TRACES_SAMPLER: 'always_on' },
+      args: [cli, 'up', '--engines', '2', '--port', String(port), '--admin-port', String(admin), ...services],
+      env: { ...env, ...otel },
     });
     try {
       await child.waitForLine(/^ready /, 60_000);
-      const answer = await post(`http://127.0.0.1:${port}/v1/chat/completions`, chat(1));
-      expect(answer.complete).toBe(true);
-      const { value: page } = await waitFor('a trace to the engine', 15_000, async () => {
-        const text = await sluice(['trace', 'last', '--admin', `http://127.0.0.1:${admin}`]);
-        const isWhole = [...SERVICES, 'llm_request'].every((part) => text.includes(part));
-        return isWhole ? text : null;
-      });
-      expect(page).toContain(`sluice explain ${answer.headers.get('x-sluice-decision-id')}`);
+      await check(`http://127.0.0.1:${port}/v1/chat/completions`, ['--admin', `http://127.0.0.1:${admin}`]);
     } finally {
       await child.stop(10_000);
     }
+  }
+  const lastTrace = async (admin: readonly string[], parts: readonly string[]): Promise<string> => {
+    const { value } = await waitFor(`a trace with ${parts.join(', ')}`, 15_000, async () => {
+      const page = await sluice(['trace', 'last', ...admin]);
+      return parts.every((part) => page.includes(part)) ? page : null;
+    });
+    return value;
+  };
+
+  it('with a sampler and nothing else keeps whole traces, the simulated engines included', async () => {
+    await up([], { OTEL_TRACES_SAMPLER: 'always_on' }, async (url, admin) => {
+      const answer = await post(url, chat(1));
+      expect(answer.complete).toBe(true);
+      const page = await lastTrace(admin, [...SERVICES, 'llm_request']);
+      expect(page).toContain(`sluice explain ${answer.headers.get('x-sluice-decision-id')}`);
+    });
   }, 120_000);
+
+  it.each([
+    ['in one process', []],
+    ['with services', ['--services']],
+  ])(
+    '%s, tracing turned on while it runs: its simulated engines follow',
+    async (_name, services) => {
+      if (services.length > 0 && (await missingPrograms('nats-server', 'redis-server')) !== null) return;
+      await up(services, {}, async (url, admin) => {
+        expect((await post(url, chat(1))).complete).toBe(true);
+        await sluice(['config', 'set', 'ROUTER_TRACE_SAMPLE=1', ...admin]);
+        const answer = await post(url, chat(2));
+        const page = await lastTrace(admin, ['llm_request']);
+        expect(page).toContain(`sluice explain ${answer.headers.get('x-sluice-decision-id')}`);
+        await sluice(['config', 'set', 'ROUTER_TRACE_SAMPLE=off', ...admin]);
+        await post(url, chat(3));
+        expect(await lastTrace(admin, ['llm_request'])).toContain(answer.headers.get('x-sluice-decision-id'));
+      });
+    },
+    120_000,
+  );
 });

@@ -19,7 +19,9 @@ const parsed = parseTracingConfig(
 if (!parsed.ok) for (const error of parsed.errors) console.error(`engine-sim: ${error}`);
 if (!parsed.ok) process.exit(1);
 const logger = createLogger({ service: 'engine-sim', level: 'warn', write: (line) => process.stderr.write(line) });
-const tracing = await openTracing('engine-sim', parsed.config, logger);
+// Who begins no trace may never be asked to go on with one; who does must not stand still in the midst of a run.
+const exportOpens = parsed.config?.sampler === 'parentbased_always_off' ? 'with-first-span' : 'at-start';
+const tracing = await openTracing('engine-sim', parsed.config, logger, exportOpens);
 const simulator = await startSimulator(config, (error) => console.error('engine-sim:', error), tracing).catch(
   (error: unknown) => {
     console.error(`engine-sim: ${error instanceof Error ? error.message : String(error)}`);

@@ -110,13 +110,20 @@ async function prepareFleet(
   return path;
 }
 
-/** Where no receiver of spans is named, simulated engines send theirs to the router: `sluice trace` then shows them. */
+/**
+ * Where no receiver of spans is named, simulated engines send theirs to the router, so that `sluice trace` shows them. Where
+ * no trace begins yet they go on with those that the router begins once it is told to.
+ */
 function tracedByRouter({ adminPort, services }: UpOptions, env: Environment): Environment {
   const named = env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-  if (!env['OTEL_TRACES_SAMPLER'] || named || env['OTEL_TRACES_EXPORTER']) return env;
-  const admin = `http://127.0.0.1:${adminPort}${services ? '' : '/router'}`;
-  const delay = env['OTEL_BSP_SCHEDULE_DELAY'] || '500';
-  return { ...env, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${admin}/v1/traces`, OTEL_BSP_SCHEDULE_DELAY: delay };
+  if (named || env['OTEL_TRACES_EXPORTER']) return env;
+  const sampler = env['OTEL_TRACES_SAMPLER'] || 'always_off';
+  return {
+    ...env,
+    OTEL_TRACES_SAMPLER: sampler === 'always_off' ? 'parentbased_always_off' : sampler,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${adminPort}${services ? '' : '/router'}/v1/traces`,
+    OTEL_BSP_SCHEDULE_DELAY: env['OTEL_BSP_SCHEDULE_DELAY'] || '500',
+  };
 }
 
 async function mustProbe(url: string, print: Print): Promise<ProbedEngine> {

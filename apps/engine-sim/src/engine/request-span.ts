@@ -25,6 +25,7 @@ export function recordRequestSpan(tracing: Tracing, parent: TraceContext | null,
   const queuedMs = progress.submittedMs / speed;
   const scheduledMs = (progress.scheduledMs ?? progress.submittedMs) / speed;
   const span = tracing.start('llm_request', parent, { kind: 'server', startMs: arrivedMs });
+  if (!span.isRecorded) return;
   span.set({
     'gen_ai.latency.time_to_first_token': (firstTokenMs - arrivedMs) / 1000,
     'gen_ai.latency.e2e': (endedMs - arrivedMs) / 1000,

@@ -212,6 +212,25 @@ describe('SpanRecorder', () => {
     expect(receiver.spans).toHaveLength(4);
   });
 
+  it('opens its export with the first span where it is told to, and loses none', async () => {
+    const parsed = parseTracingConfig({
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+      OTEL_TRACES_SAMPLER: 'parentbased_always_off',
+      OTEL_BSP_SCHEDULE_DELAY: '20',
+    });
+    if (!parsed.ok) throw new Error(parsed.errors.join());
+    const logger = createLogger({ service: 'x', write: (line) => log.push(line) });
+    const [idle, busy] = [1, 2].map(() => openTracing('x', parsed.config, logger, 'with-first-span'));
+    await (await idle!).close();
+    const tracing = await busy!;
+    tracing.start('begun', null).end();
+    for (const name of ['a', 'b', 'c']) tracing.start(name, fromClient('01')).end();
+    expect(tracing.counters).toEqual({ exported: 0, failed: 0 });
+    await tracing.close();
+    expect(receiver.spans.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(tracing.counters).toEqual({ exported: 3, failed: 0 });
+  });
+
   it('makes nothing where it is disabled', async () => {
     const tracing = await open({ OTEL_TRACES_SAMPLER: 'always_on', OTEL_SDK_DISABLED: 'true' });
     tracing.setShare(1);

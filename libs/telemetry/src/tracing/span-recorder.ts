@@ -8,11 +8,9 @@ import { SpanClock } from './span-clock.ts';
 import { SpanRing } from './span-ring.ts';
 import { formatTraceparent, parseTraceparent } from './trace-context.ts';
 import { newSpanId, newTraceId } from './trace-ids.ts';
-import { NO_SPAN } from './tracing.ts';
+import { NO_SPAN, NOT_SENT } from './tracing.ts';
 import type { ExportCounters, Span, SpanOptions, Tracing } from './tracing.ts';
 import type { TracingConfig } from './tracing-config.ts';
-
-const NOT_SENT: ExportCounters = { exported: 0, failed: 0 };
 
 /**
  * Makes the spans of a service and keeps the last ones. Requests that are not sampled, which are nearly all, cost the
@@ -22,7 +20,6 @@ export class SpanRecorder implements Tracing, SpanSink {
   readonly clock = new SpanClock();
   readonly service: string;
   readonly kept: SpanRing<RecordedSpan | TraceSpan>;
-  readonly counters: Readonly<ExportCounters>;
   readonly #config: TracingConfig;
   readonly #export: SpanExport | null;
   #sampling: Sampling;
@@ -35,10 +32,13 @@ export class SpanRecorder implements Tracing, SpanSink {
       (span) => span.traceId,
       (span) => (span instanceof RecordedSpan ? span.view() : span),
     );
-    this.counters = spanExport?.counters ?? NOT_SENT;
     this.#config = config;
     this.#export = spanExport;
     this.#sampling = samplingOf(config.sampler, config.ratio, null);
+  }
+
+  get counters(): Readonly<ExportCounters> {
+    return this.#export?.counters ?? NOT_SENT;
   }
 
   get isOn(): boolean {

@@ -45,6 +45,9 @@ export interface ExportCounters {
   failed: number;
 }
 
+/** Where nothing is sent. */
+export const NOT_SENT: Readonly<ExportCounters> = { exported: 0, failed: 0 };
+
 /** Makes the spans of one service. Nothing here throws or waits for a receiver of spans. */
 export interface Tracing {
   /** Whether traces may begin here. */
@@ -79,7 +82,7 @@ export const NO_SPAN: Span = {
 export const NO_TRACING: Tracing = {
   isOn: false,
   kept: { trace: () => [], all: () => [] },
-  counters: { exported: 0, failed: 0 },
+  counters: NOT_SENT,
   setShare: () => undefined,
   start: () => NO_SPAN,
   follow: () => NO_SPAN,
