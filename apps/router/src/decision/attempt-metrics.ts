@@ -1,20 +1,7 @@
 import type { ForwardOutcome } from '@sluice/upstream';
 import type { ServiceLevel } from '../flow/service-level.ts';
-import type { PoolMetrics, Result, UpstreamErrorCause } from '../metrics.ts';
-import type { Attempt } from './settle.ts';
-import type { TtftMiss } from './ttft-forecast.ts';
-
-/** What an attempt took; milliseconds from its dispatch. */
-export interface Measured {
-  readonly result: Result;
-  readonly outputTokens: number;
-  readonly ttftMs: number | null;
-  readonly tpotMs: number | null;
-  readonly e2eMs: number;
-  /** From the arrival of the request to the dispatch. */
-  readonly queuedMs: number;
-  readonly miss: TtftMiss;
-}
+import type { PoolMetrics, UpstreamErrorCause } from '../metrics.ts';
+import type { Attempt, Measured } from './attempt.ts';
 
 /** Counts an ended attempt: for its worker in any case, for its pool's latencies and predictions when it was completed. */
 export function observeAttempt(attempt: Attempt, measured: Measured): void {

@@ -18,7 +18,14 @@ export interface TtftMiss {
   readonly ttftRegretMs: number | null;
 }
 
-/** @param isExcluded whether the worker in a row was kept out of the decision, although it is up */
+/** Of a request without a first token. */
+export const NO_MISS: TtftMiss = { ttftErrorMs: null, ttftRegretMs: null };
+
+/**
+ * What a decision for the row `chosen` expects.
+ * @param isExcluded whether the worker in a row was kept out of the decision, although it is up
+ * @param atMs when it is made, milliseconds since the Unix epoch
+ */
 export function forecastTtft(
   { size, up, predictedTtftMs }: Candidates,
   chosen: number,

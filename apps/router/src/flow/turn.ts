@@ -20,12 +20,13 @@ export interface TurnedAway {
 /** How the wait for a turn ends: with the plan to be carried out now, or without one. */
 export type Due = PlanResult | TurnedAway | { readonly kind: 'left' };
 
+/** A request as its turns know it: the same for every attempt. */
 export interface Waiting {
   readonly pool: Pool;
   readonly request: InferenceRequest;
   readonly prompt: Prompt;
   readonly level: ServiceLevel;
-  /** Workers that have failed it, with their decisions. */
+  /** Workers that have failed it, with their decisions; grows from attempt to attempt. */
   readonly tried: ReadonlyMap<WorkerId, string>;
   readonly client: ServerResponse;
   readonly trace: RequestTrace;

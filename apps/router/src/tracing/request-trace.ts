@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { TraceContext } from '@sluice/contracts';
 import { Attribute, contextOf, GenAi, NO_SPAN } from '@sluice/telemetry';
 import type { Span, SpanAttributes, Tracing } from '@sluice/telemetry';
-import type { Attempt } from '../decision/settle.ts';
+import type { Attempt } from '../decision/attempt.ts';
 import type { DecisionLog } from '../decision/decision-log.ts';
 import type { Plan, PlanResult } from '../decision/plan.ts';
 import type { Worker } from '../fleet/worker.ts';
