@@ -52,6 +52,8 @@ export interface RouterConfig {
   readonly maxBodyBytes: number;
   /** Bodies held at one time, over all requests. */
   readonly maxHeldBodyBytes: number;
+  /** Text of long messages kept to know them again. */
+  readonly maxKnownMessageBytes: number;
   /** Requests handled at one time; more are answered 429. */
   readonly maxInFlight: number;
   /** Further attempts on other workers while nothing was sent to the client. */
@@ -116,6 +118,10 @@ export const routerSettings = z.object({
     integerField(1024, 2 ** 40).default(512 * 1024 * 1024),
     'Bodies held at one time, over all requests',
   ),
+  ROUTER_MAX_KNOWN_MESSAGE_BYTES: setting(
+    integerField(0, 2 ** 40).default(32 * 1024 * 1024),
+    'Text of long messages that came more than once, kept so that they are not parsed again; it takes about twice that in memory. 0: every body is parsed whole',
+  ),
   ROUTER_MAX_IN_FLIGHT: liveSetting(
     integerField(1, 1_000_000).default(2048),
     'Requests handled at one time; more are answered 429',
@@ -173,6 +179,7 @@ export function parseRouterConfig(env: Environment, file: SettingTexts = {}): Pa
       latency: c.ROUTER_LATENCY,
       maxBodyBytes: c.ROUTER_MAX_BODY_BYTES,
       maxHeldBodyBytes: c.ROUTER_MAX_HELD_BODY_BYTES,
+      maxKnownMessageBytes: c.ROUTER_MAX_KNOWN_MESSAGE_BYTES,
       maxInFlight: c.ROUTER_MAX_IN_FLIGHT,
       retries: c.ROUTER_RETRIES,
       scrapeMs: c.ROUTER_SCRAPE_MS,

@@ -149,6 +149,8 @@ export type PoolMetrics = ReturnType<RouterMetrics['ofPool']>;
 export interface Gauges {
   inFlight(): number;
   heldBodyBytes(): number;
+  /** Long messages that are known by their bytes. */
+  knownMessages(): { readonly heldBytes: number; readonly evicted: number };
   policy(): string;
   /** [pool, up, total] */
   workers(): Iterable<readonly [pool: string, up: number, total: number]>;
@@ -162,6 +164,16 @@ export function registerGauges(metrics: Metrics, gauges: Gauges): void {
     name: 'router_held_body_bytes',
     help: 'Request bodies held in memory',
     read: () => gauges.heldBodyBytes(),
+  });
+  metrics.gauge({
+    name: 'router_known_message_bytes',
+    help: 'Text of the long messages kept so that they are not parsed again',
+    read: () => gauges.knownMessages().heldBytes,
+  });
+  metrics.counter({
+    name: 'router_known_messages_evicted_total',
+    help: 'Long messages let go because ROUTER_MAX_KNOWN_MESSAGE_BYTES were full',
+    read: () => gauges.knownMessages().evicted,
   });
   metrics.gauge({
     name: 'router_policy_info',

@@ -189,7 +189,7 @@ function assemble(
     },
     settings,
     fleet,
-    bodies: new BodyReader(),
+    bodies: new BodyReader(config.maxKnownMessageBytes),
     health,
     prefix,
     feed,
@@ -276,9 +276,10 @@ function ledgerOf({ fleet }: Router): { requests: number; tokens: number } {
   return { requests, tokens };
 }
 
-const gaugesOf = ({ config, fleet, latency }: Router, dataPlane: DataPlane): Gauges => ({
+const gaugesOf = ({ config, fleet, latency, bodies }: Router, dataPlane: DataPlane): Gauges => ({
   inFlight: () => dataPlane.inFlight,
   heldBodyBytes: () => dataPlane.heldBodyBytes,
+  knownMessages: () => bodies.known,
   policy: () => fleet.policyId,
   *workers(): IterableIterator<readonly [string, number, number]> {
     for (const pool of fleet.pools.values()) {

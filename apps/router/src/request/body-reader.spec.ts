@@ -49,7 +49,7 @@ describe('BodyReader', () => {
     fc.assert(
       fc.property(
         fc.array(body, { minLength: 1, maxLength: 12 }),
-        fc.constantFrom(8 * KB, 1000 * KB),
+        fc.constantFrom(0, 8 * KB, 1000 * KB),
         (bodies, known) => {
           const reader = new BodyReader(known);
           for (const json of [...bodies, ...bodies, ...bodies]) {
@@ -65,7 +65,7 @@ describe('BodyReader', () => {
   it.each([1, 2, 3])('takes and refuses what JSON.parse does when bytes were changed (seed %i)', (seed) => {
     const messages = [1, 2].map((i) => ({ role: 'user', content: longText(i, 12 * KB) }));
     const whole = Buffer.from(JSON.stringify({ model: 'm', messages, stream: true }));
-    const reader = new BodyReader();
+    const reader = new BodyReader(1000 * KB);
     for (let i = 0; i < 3; i++) reader.readChat(whole);
     const edges = fc.oneof(
       fc.nat(60),
@@ -84,7 +84,7 @@ describe('BodyReader', () => {
   });
 
   it('parses a long message anew until it has come twice, and gives the same object from then on', () => {
-    const reader = new BodyReader();
+    const reader = new BodyReader(1000 * KB);
     const system = { role: 'system', content: longText(1, 30 * KB) };
     const read = (question: string): unknown[] => {
       const json = { messages: [system, { role: 'user', content: question }] };
@@ -97,5 +97,14 @@ describe('BodyReader', () => {
     expect(third![0]).toBe(second![0]);
     expect(Object.isFrozen(third![0])).toBe(true);
     expect(third![1]).not.toBe(second![1]);
+  });
+
+  it('keeps no message where none may be kept', () => {
+    const reader = new BodyReader(0);
+    const body = Buffer.from(JSON.stringify({ messages: [{ role: 'system', content: longText(1, 30 * KB) }] }));
+    const read = () => (reader.readChat(body) as { messages: unknown[] }).messages[0];
+    expect([read(), read()].map(Object.isFrozen)).toEqual([false, false]);
+    expect(read()).not.toBe(read());
+    expect(reader.known.heldBytes).toBe(0);
   });
 });

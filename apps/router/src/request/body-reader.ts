@@ -3,8 +3,6 @@ import { KnownValues } from './known-values.ts';
 
 /** Below this, parsing whole is as fast. */
 const LONG_BODY_BYTES = 16 * 1024;
-/** Text of messages kept for bodies to come, over all pools. */
-const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
 
 /** What `JSON.parse` makes of a body. @throws SyntaxError when it is not JSON. */
 export const readWhole = (body: Buffer): unknown => JSON.parse(body.toString('utf8'));
@@ -15,16 +13,16 @@ export const readWhole = (body: Buffer): unknown => JSON.parse(body.toString('ut
  * one piece.
  */
 export class BodyReader {
-  readonly #known: KnownValues;
+  readonly known: KnownValues;
 
-  /** @param maxKnownBytes bound of the text of messages kept */
-  constructor(maxKnownBytes = MAX_KNOWN_BYTES) {
-    this.#known = new KnownValues(maxKnownBytes);
+  /** @param maxKnownBytes bound of the text of messages kept, over all pools; 0: every body is read whole */
+  constructor(maxKnownBytes: number) {
+    this.known = new KnownValues(maxKnownBytes);
   }
 
   /** Equal to what {@link readWhole} gives. @throws SyntaxError when it does. */
   readChat(body: Buffer): unknown {
-    if (body.length < LONG_BODY_BYTES) return readWhole(body);
+    if (body.length < LONG_BODY_BYTES || this.known.maxBytes === 0) return readWhole(body);
     try {
       return this.#readByMessage(body) ?? readWhole(body);
     } catch {
@@ -45,7 +43,7 @@ export class BodyReader {
       if (key !== 'messages' || cursor.peek() !== '[') return cursor.skip();
       cursor.elements((place) => {
         const start = cursor.start();
-        const known = this.#known.find(body, start);
+        const known = this.known.find(body, start);
         if (known !== null) {
           // A value for a value: what is left is JSON just when the whole is.
           text += `${body.toString('utf8', taken, start)}0`;
@@ -62,7 +60,7 @@ export class BodyReader {
     if (lists > 1) return null;
     const json = JSON.parse(text + body.toString('utf8', taken)) as { readonly messages: unknown[] };
     for (const { place, value } of knownMessages) json.messages[place] = value;
-    for (const { place, start, end } of longMessages) this.#known.parsed(body, start, end, json.messages[place]);
+    for (const { place, start, end } of longMessages) this.known.parsed(body, start, end, json.messages[place]);
     return json;
   }
 }

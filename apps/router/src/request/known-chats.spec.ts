@@ -71,7 +71,7 @@ const chat = fc
 describe('chats of which messages and tools are known', () => {
   it.each([1, 2, 3])('render to the same bytes as chats that are read whole, turn by turn (seed %i)', async (seed) => {
     const kit = await loadPromptKit(TOKENIZER);
-    const bodies = new BodyReader();
+    const bodies = new BodyReader(32 * 1024 * KB);
     fc.assert(
       fc.property(fc.array(chat, { minLength: 1, maxLength: 4 }), (chats) => {
         for (const { messages, ...rest } of [...chats, ...chats, ...chats]) {

@@ -43,10 +43,10 @@ describe('KnownValues', () => {
     teach(known, texts[1]!);
     expect(known.find(texts[0]!, 0)).not.toBeNull();
     teach(known, texts[2]!);
-    expect(known.heldBytes).toBe(8 * KB);
+    expect([known.heldBytes, known.evicted]).toEqual([8 * KB, 1]);
     expect(texts.map((one) => known.find(one, 0) !== null)).toEqual([true, false, true, false]);
     teach(known, text('too long', 11 * KB));
-    expect(known.heldBytes).toBe(8 * KB);
+    expect([known.heldBytes, known.evicted]).toEqual([8 * KB, 1]);
   });
 
   it('keeps no short text, and none that came once', () => {

@@ -21,15 +21,17 @@ interface Known {
 export class KnownValues {
   /** Shortest text worth being known. */
   static readonly MIN_BYTES = 1024;
+  readonly maxBytes: number;
   heldBytes = 0;
-  readonly #maxBytes: number;
+  /** Texts that went because others needed their bytes. */
+  evicted = 0;
   /** Oldest use first. */
   readonly #all = new Set<Known>();
   readonly #byHead = new Map<number, Known[]>();
   #seenOnce = new Set<number>();
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
   }
 
   /** The known text that stands at `start`, null when it is none. */
@@ -51,7 +53,7 @@ export class KnownValues {
    */
   parsed(bytes: Buffer, start: number, end: number, value: unknown): void {
     const length = end - start;
-    if (length < KnownValues.MIN_BYTES || length > this.#maxBytes || typeof value !== 'object') return;
+    if (length < KnownValues.MIN_BYTES || length > this.maxBytes || typeof value !== 'object') return;
     const sight = this.#headOf(bytes, start, length);
     if (!this.#seenOnce.delete(sight)) {
       if (this.#seenOnce.size >= MAX_SEEN_ONCE) this.#seenOnce.clear();
@@ -66,8 +68,9 @@ export class KnownValues {
     this.#all.add(known);
     this.heldBytes += length;
     for (const oldest of this.#all) {
-      if (this.heldBytes <= this.#maxBytes) break;
+      if (this.heldBytes <= this.maxBytes) break;
       this.#drop(oldest);
+      this.evicted++;
     }
   }
 
