@@ -19,7 +19,7 @@ export const indexHealth: Dashboard = {
         timeseries(
           'Event streams',
           'short',
-          'Workers by state at the bridge. waiting: nothing received, engine down or wrong address.',
+          'Workers by state at the bridge. waiting: nothing ever received, wrong address or never up. disconnected: engine gone, or the network to it.',
           [{ expr: 'sum by (state) (sluice_bridge_ranks)', legend: '{{state}}' }],
           { stacked: true },
         ),

@@ -72,10 +72,10 @@ export function bridgeMetrics(metrics: Metrics, bridge: () => Bridge): BridgeMet
   });
   metrics.gauge({
     name: 'bridge_ranks',
-    help: 'Workers by state of their event stream: live, incomplete, waiting (nothing received), unread (not configured)',
+    help: 'Workers by state of their event stream: live, incomplete, disconnected (connection lost), waiting (nothing received), unread (not configured)',
     labels: ['state'],
     readEach: (set) => {
-      const counts = { live: 0, incomplete: 0, waiting: 0, unread: 0 };
+      const counts = { live: 0, incomplete: 0, disconnected: 0, waiting: 0, unread: 0 };
       for (const view of bridge().ranks()) counts[view.kind === 'read' ? view.reader.state : 'unread']++;
       for (const [state, count] of Object.entries(counts)) set({ state }, count);
     },

@@ -378,6 +378,32 @@ describe('the bridge', () => {
     expect(readerOf(running).counters).toMatchObject({ decodeErrors: 1, losses: 1 });
   });
 
+  it('tells an engine that is gone from one that is silent', async () => {
+    const engine = await rank();
+    const feeds: string[] = [];
+    bus.subscribe(kvFeed, ({ state, epoch }) => {
+      const told = `${state} ${epoch}`;
+      if (feeds.at(-1) !== told) feeds.push(told);
+    });
+    const receiver = new Receiver(bus, POOL, 'w');
+    const running = await startBridge(fleetOf([workerOf('w', sourceOf(engine))]));
+    await isLive(running);
+    engine.step(stored({ sequence: A }));
+    await agrees(receiver, engine);
+    // two reports of a silent engine
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(readerOf(running).state).toBe('live');
+    const { epoch } = readerOf(running);
+    await engine.close();
+    await eventually(() => expect(feeds.at(-1)).toBe(`disconnected ${epoch}`));
+    expect(readerOf(running).table.blocks).toBe(3);
+    await engine.restart();
+    await eventually(() => expect(feeds.at(-1)).toMatch(/^live /));
+    expect(readerOf(running).epoch).toBeGreaterThan(epoch);
+    await agrees(receiver, engine);
+    expect(readerOf(running).counters).toMatchObject({ restarts: 1, losses: 0 });
+  });
+
   it('reports every feed, and reads no worker whose pool has no tokenizer', async () => {
     const engine = await rank();
     const feeds: string[] = [];

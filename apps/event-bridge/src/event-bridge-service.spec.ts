@@ -98,6 +98,17 @@ describe('the event bridge as a service', () => {
     expect(metrics).toContain('sluice_bridge_ranks{state="unread",service="event-bridge"} 1');
     expect((await json(`${url}/readyz`)).status).toBe(200);
     expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+    await engine.close();
+    await eventually(async () => {
+      expect((await json(`${url}/ranks`)).body).toMatchObject({
+        ranks: [{ state: 'disconnected', blocks: 2 }, unread],
+      });
+    });
+    const after = await (await fetch(`${url}/metrics`)).text();
+    expect(after).toContain('sluice_bridge_ranks{state="disconnected",service="event-bridge"} 1');
+    expect(after).toContain('sluice_bridge_ranks{state="live",service="event-bridge"} 0');
+    const detail = '0 live, 0 incomplete, 1 disconnected, 0 waiting, 1 unread';
+    expect((await json(`${url}/readyz`)).body).toMatchObject({ ready: true, checks: { ranks: { ok: true, detail } } });
   });
 
   it('says which fleet file is wrong', async () => {

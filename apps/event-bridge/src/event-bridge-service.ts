@@ -56,7 +56,7 @@ export function createEventBridgeService(config: EventBridgeConfig, context: Ser
 
 /** Ready once it follows the fleet; engines that are away make no bridge unready. */
 function statusOf(bridge: Bridge, started: boolean): ServiceStatus {
-  const counts = { live: 0, incomplete: 0, waiting: 0, unread: 0 };
+  const counts = { live: 0, incomplete: 0, disconnected: 0, waiting: 0, unread: 0 };
   for (const view of bridge.ranks()) counts[view.kind === 'read' ? view.reader.state : 'unread']++;
   const detail = Object.entries(counts)
     .map(([state, count]) => `${count} ${state}`)

@@ -36,21 +36,21 @@ export function indexMetrics(metrics: Metrics, index: () => KvIndex): IndexMetri
   });
   metrics.gauge({
     name: 'index_workers',
-    help: 'Workers by how far what the index holds of them may be believed: live, incomplete, none',
+    help: 'Workers by how far what the index holds of them may be believed: live, incomplete, disconnected (from before), none',
     labels: ['confidence'],
     readEach: (set) => {
-      const counts = { live: 0, incomplete: 0, none: 0 };
+      const counts = { live: 0, incomplete: 0, disconnected: 0, none: 0 };
       for (const { confidence } of index().workers()) counts[confidence]++;
       for (const [confidence, count] of Object.entries(counts)) set({ confidence }, count);
     },
   });
   metrics.gauge({
     name: 'index_worker_believed',
-    help: '1: live, 0.5: incomplete history, 0: not to be believed',
+    help: '1: live, 0.5: incomplete history or disconnected, 0: not to be believed',
     labels: ['worker'],
     readEach: (set) => {
       for (const { worker, confidence } of index().workers())
-        set({ worker }, { live: 1, incomplete: 0.5, none: 0 }[confidence]);
+        set({ worker }, { live: 1, incomplete: 0.5, disconnected: 0.5, none: 0 }[confidence]);
     },
   });
   const lookups = metrics.counter({ name: 'index_lookups_total', help: 'Lookups answered' });

@@ -201,6 +201,22 @@ describe('kv-index service', () => {
       });
   });
 
+  it('counts no worker as live whose engine is disconnected', async () => {
+    const told = async (state: 'live' | 'disconnected'): Promise<void> => {
+      bridge.report(state);
+      for (let i = 0; (await get('/workers/a')).body['confidence'] !== state; i++)
+        if (i === 500) throw new Error(`never ${state}`);
+    };
+    await told('disconnected');
+    const metrics = await (await fetch(`${running.url}/metrics`)).text();
+    expect(metrics).toContain('sluice_index_workers{confidence="live",service="kv-index"} 0');
+    expect(metrics).toContain('sluice_index_workers{confidence="disconnected",service="kv-index"} 1');
+    expect(metrics).toContain('sluice_index_worker_believed{worker="a",service="kv-index"} 0.5');
+    const detail = '0 of 2 workers are believed, 1 disconnected';
+    expect((await get('/readyz')).body).toMatchObject({ ready: true, checks: { workers: { ok: true, detail } } });
+    await told('live');
+  });
+
   it('asks for a resync on demand', async () => {
     const { epoch } = bridge;
     expect(await post('/workers/a/resync')).toEqual({ status: 202, body: { requested: 'a' } });

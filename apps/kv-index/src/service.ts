@@ -1,3 +1,4 @@
+import type { IndexedConfidence } from '@sluice/contracts';
 import { watchFleet } from '@sluice/discovery';
 import { LiveConfig } from '@sluice/nest-kit';
 import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
@@ -57,14 +58,17 @@ export function createKvIndexService(config: KvIndexConfig, context: ServiceCont
 /** Ready once it follows the stream: without the store it is only not durable. */
 function statusOf(index: KvIndex, { bus, store }: ServiceContext): ServiceStatus {
   const workers = index.workers();
-  const believed = workers.filter(({ confidence }) => confidence !== 'none').length;
+  const count = (which: IndexedConfidence): number => workers.filter(({ confidence }) => confidence === which).length;
+  const believed = count('live') + count('incomplete');
+  const away = count('disconnected');
+  const detail = `${believed} of ${workers.length} workers are believed${away > 0 ? `, ${away} disconnected` : ''}`;
   const connected = bus.state() === 'connected';
   return {
     ready: index.following && connected,
     checks: {
       bus: { ok: connected, detail: bus.state() },
       store: { ok: store.state() === 'connected', detail: store.state() },
-      workers: { ok: index.following, detail: `${believed} of ${workers.length} workers are believed` },
+      workers: { ok: index.following, detail },
     },
   };
 }

@@ -48,6 +48,7 @@ export type { PolicyView, WorkersView, WorkerView } from './admin/fleet.ts';
 export {
   confidenceSchema,
   indexedBlocksSchema,
+  indexedConfidenceSchema,
   indexedWorkerSchema,
   indexedWorkersSchema,
   indexLookupSchema,
@@ -57,6 +58,7 @@ export {
 } from './admin/index-status.ts';
 export type {
   IndexedBlocks,
+  IndexedConfidence,
   IndexedWorker,
   IndexedWorkers,
   IndexLookup,

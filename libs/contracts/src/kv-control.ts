@@ -13,8 +13,11 @@ export const kvFeed = defineSubject(
   z.strictObject({
     pool: z.string(),
     worker: z.string(),
-    /** waiting: nothing received yet; live: complete; incomplete: history was lost and cannot be had again. */
-    state: z.enum(['waiting', 'live', 'incomplete']),
+    /**
+     * waiting: nothing received yet; disconnected: no publisher is connected, what is known is from before;
+     * live: complete; incomplete: history was lost and cannot be had again.
+     */
+    state: z.enum(['waiting', 'disconnected', 'live', 'incomplete']),
     epoch: z.number(),
     /** Batches published in this epoch. */
     seq: z.number().int(),
@@ -80,7 +83,7 @@ export const kvLookup = defineRequest(
           worker: z.string(),
           cachedTokens: z.number(),
           cachedBytes: z.number().int(),
-          confidence: z.enum(['live', 'incomplete', 'none']),
+          confidence: z.enum(['live', 'incomplete', 'disconnected', 'none']),
         }),
       ),
     }),

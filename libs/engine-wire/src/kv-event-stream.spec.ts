@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { Dealer, Reply } from 'zeromq';
 import { createKvEventPublisher, publisherBinds } from './kv-event-publisher.ts';
 import type { KvEventPublisher, KvEventPublisherOptions } from './kv-event-publisher.ts';
@@ -78,6 +78,19 @@ async function freeEndpoint(): Promise<string> {
   return endpoint;
 }
 
+/** A TCP connection on which nothing is said; it is accepted at once or, where nobody listens yet, once somebody does. */
+async function knock(endpoint: string): Promise<Socket> {
+  const port = Number(endpoint.slice(endpoint.lastIndexOf(':') + 1));
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const connected = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    if (connected) return socket;
+  }
+}
+
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 /** Publishes until the subscription is in force, then returns what came last. */
@@ -126,6 +139,41 @@ describe('the event stream', () => {
     await eventually(() => expect(received.links).toEqual(['up', 'down']));
   });
 
+  it('knows a silent publisher from one that is gone', async () => {
+    const endpoint = await freeEndpoint();
+    const { stream, links, messages } = subscribe({ endpoint });
+    expect(stream.connected).toBe(false);
+    const becomes = (state: boolean): Promise<void> => eventually(() => expect(stream.connected).toBe(state));
+    for (let life = 0; life < 2; life++) {
+      const pub = await publisher({ endpoint, bind: true, replayEndpoint: null });
+      await becomes(true);
+      await pub.close();
+      await becomes(false);
+    }
+    expect(links).toEqual(['up', 'down', 'up', 'down']);
+    expect(messages).toEqual([]);
+  });
+
+  it('stays connected while the next process is there before the last one is gone, whoever else knocks', async () => {
+    const endpoint = await freeEndpoint();
+    const { stream, links } = subscribe({ mode: 'bind', endpoint });
+    const visitor = await knock(endpoint);
+    const first = await publisher({ endpoint, replayEndpoint: null });
+    await eventually(() => expect(links).toEqual(['up']));
+    const second = await publisher({ endpoint, replayEndpoint: null });
+    await eventually(() => expect(links).toEqual(['up', 'up']));
+    await first.close();
+    visitor.destroy();
+    await eventually(() => expect(links).toEqual(['up', 'up', 'down', 'down']));
+    expect(stream.connected).toBe(true);
+    await second.close();
+    await eventually(() => expect(stream.connected).toBe(false));
+    const knocking = await knock(endpoint);
+    knocking.destroy();
+    await eventually(() => expect(links).toHaveLength(6));
+    expect(stream.connected).toBe(false);
+  });
+
   it('waits for an address that is taken, and says so', async () => {
     const { endpoint, release } = await takenEndpoint();
     const received = subscribe({ mode: 'bind', endpoint });
@@ -153,6 +201,7 @@ describe('the event stream', () => {
     const pub = await publisher({ endpoint: `ipc://${folder}/pub`, replayEndpoint: `ipc://${folder}/replay` });
     const received = subscribe({ endpoint: pub.endpoint, replayEndpoint: pub.replayEndpoint });
     await connected(pub, received);
+    await eventually(() => expect(received.stream.connected).toBe(true));
     expect(await received.stream.replay(0n)).toMatchObject({ complete: true, late: false });
   });
 });

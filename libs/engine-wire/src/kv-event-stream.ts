@@ -10,11 +10,16 @@ export interface KvEventStreamOptions {
   readonly onMessage: (seq: bigint, payload: Uint8Array) => void;
   /** The socket could not be bound or read, or a message was malformed; the stream goes on. */
   readonly onError: (error: unknown) => void;
-  /** `up`: a publisher's connection is ready; `down`: it was lost. Messages in between are not sent again. */
+  /**
+   * `up`: a publisher's connection is ready; `down`: one was lost. Messages in between are not sent again. Told after
+   * `connected` has changed.
+   */
   readonly onLink?: (state: 'up' | 'down') => void;
 }
 
 export interface KvEventStream {
+  /** Whether a publisher is connected: one that is silent is, one that is gone, hangs or was never there is not. */
+  readonly connected: boolean;
   /** Batches from sequence number `from` on, out of the engine's replay buffer. Never rejects. */
   replay(from: bigint, options?: { readonly silenceMs?: number }): Promise<KvReplay>;
   close(): void;
@@ -54,12 +59,16 @@ export function openKvEventStream(options: KvEventStreamOptions): KvEventStream 
       }
     }
   };
+  const link: Link = { connections: 0, ready: false };
   socket.subscribe(source.topic);
-  void watchLink(socket, options, () => closed);
+  void watchLink(socket, options, link, () => closed);
   void drain(socket, options, () => closed);
   attach().catch(onError);
 
   return {
+    get connected() {
+      return link.ready;
+    },
     replay: (from, { silenceMs = REPLAY_SILENCE_MS } = {}) =>
       source.replayEndpoint === null
         ? Promise.resolve(NO_REPLAY)
@@ -86,11 +95,23 @@ async function drain(socket: Subscriber, options: KvEventStreamOptions, closed: 
   }
 }
 
+interface Link {
+  /** Connections that are open, whether a publisher has answered on them yet or not. */
+  connections: number;
+  /** A publisher answered, and since then there was always a connection. */
+  ready: boolean;
+}
+
 /**
  * Tells of connections, and connects again where ZeroMQ does not: a peer that speaks another protocol (another program
  * had the port for a while) ends its attempts for good.
  */
-async function watchLink(socket: Subscriber, options: KvEventStreamOptions, closed: () => boolean): Promise<void> {
+async function watchLink(
+  socket: Subscriber,
+  options: KvEventStreamOptions,
+  link: Link,
+  closed: () => boolean,
+): Promise<void> {
   const { mode, endpoint } = options.source;
   let abandoned: NodeJS.Timeout | undefined;
   const connectAnew = (): void => {
@@ -104,8 +125,14 @@ async function watchLink(socket: Subscriber, options: KvEventStreamOptions, clos
   };
   for await (const event of socket.events) {
     clearTimeout(abandoned);
-    if (event.type === 'handshake') options.onLink?.('up');
-    else if (event.type === 'disconnect') {
+    // every connection begins with one of these two, and ends with one `disconnect`
+    if (event.type === 'connect' || event.type === 'accept') link.connections++;
+    else if (event.type === 'handshake') {
+      link.ready = true;
+      options.onLink?.('up');
+    } else if (event.type === 'disconnect') {
+      // where engines connect to us, a new process may be there before the old one's connection ends
+      if (--link.connections === 0) link.ready = false;
       options.onLink?.('down');
       if (mode === 'connect') abandoned = setTimeout(connectAnew, ABANDONED_MS).unref();
     }

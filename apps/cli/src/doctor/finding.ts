@@ -57,6 +57,7 @@ export const SEVERITY_OF = {
   'prompts-approximate': 'warning',
   'feed-unread': 'warning',
   'feed-waiting': 'error',
+  'feed-disconnected': 'error',
   'feed-incomplete': 'warning',
   'feed-late': 'warning',
 } as const satisfies Readonly<Record<string, 'error' | 'warning'>>;

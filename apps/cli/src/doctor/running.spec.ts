@@ -51,6 +51,7 @@ describe('a running Sluice', () => {
         rank('a', { state: 'waiting' }),
         rank('b', { state: 'incomplete', lagMs: 30_000, counters: { otherRank: 2, unknownEvents: 1 } }),
         { worker: 'c', pool: 'main', state: 'unread', reason: 'no event source' },
+        rank('d', { state: 'disconnected' }),
       ],
       [{ pool: 'main', tokenizer: '/x', exact: false, reason: 'no chat template' }],
       {
@@ -70,6 +71,7 @@ describe('a running Sluice', () => {
       'events-unknown events of b',
       'feed-late events of b',
       'feed-unread events of c',
+      'feed-disconnected events of d',
     ]);
     expect(report.findings[0]!.fix).toContain('event-bridge');
   });

@@ -139,6 +139,11 @@ function feedFindings({ ranks }: RanksView): Finding[] {
       const fix = 'is the address right, and does the engine bind it? `sluice doctor --fleet FILE` tries';
       findings.push(finding('feed-waiting', subject, 'never came, and no replay was answered', fix));
     }
+    if (rank.state === 'disconnected') {
+      const fix =
+        'is the engine up? if it is, the network from event-bridge to its event port; it is read again by itself';
+      findings.push(finding('feed-disconnected', subject, 'stopped: the connection to the engine was lost', fix));
+    }
     if (rank.state === 'incomplete') {
       const fix =
         '"replay_endpoint":"tcp://*:5558" in --kv-events-config and replay: tcp://HOST:5558 in kvEvents; else it heals as old blocks are evicted';

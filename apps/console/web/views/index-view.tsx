@@ -209,9 +209,7 @@ function Ranks({ ranks }: { ranks: Loaded<RanksView> }) {
             return (
               <div class="row rank-row" key={rank.worker}>
                 <span class="name">{rank.worker}</span>
-                <span
-                  class={`condition ${rank.state === 'live' ? 'up' : rank.state === 'incomplete' ? 'late' : 'unknown'}`}
-                >
+                <span class={`condition ${CONDITION[rank.state]}`}>
                   <span class="mark" />
                   {rank.state}
                 </span>
@@ -234,7 +232,8 @@ function Ranks({ ranks }: { ranks: Loaded<RanksView> }) {
   );
 }
 
-const TROUBLE = ['incomplete', 'waiting', 'unread', 'live'];
+const CONDITION = { live: 'up', incomplete: 'late', disconnected: 'down', waiting: 'unknown', unread: 'unknown' };
+const TROUBLE = ['disconnected', 'incomplete', 'waiting', 'unread', 'live'];
 /** Counters of what should not happen, by their names. */
 const BAD = /gap|lost|error|malformed|invalid|unknown|orphan|drop/i;
 const troubles = (counters: Readonly<Record<string, number>>): string =>

@@ -61,7 +61,8 @@ export const ALERT_CASES: readonly AlertCase[] = [
     [`sluice_router_queue_requests{${R}, pool="p", band="0"}`]: '0x9 10+10x29 290-10x28 0x40',
   }),
   inTrouble('SluiceEventStreamDown', {
-    ['sluice_bridge_ranks{job="sluice", service="event-bridge", instance="b", state="waiting"}']: level(0, 1),
+    ['sluice_bridge_ranks{job="sluice", service="event-bridge", instance="b", state="waiting"}']: steady(0),
+    ['sluice_bridge_ranks{job="sluice", service="event-bridge", instance="b", state="disconnected"}']: level(0, 1),
   }),
   inTrouble('SluiceIndexIncomplete', {
     [`sluice_router_index_workers{${R}, pool="p", confidence="incomplete"}`]: level(0, 1),

@@ -7,7 +7,7 @@ import { RankTable } from '../rank-table/rank-table.ts';
 import { removed, stored } from '../testing/events.ts';
 import { HeldSet, NaiveRankTable, numberVocabulary } from '../testing/naive-rank-table.ts';
 import { RankReader } from './rank-reader.ts';
-import type { RankReaderOptions } from './rank-reader.ts';
+import type { FeedState, RankReaderOptions } from './rank-reader.ts';
 
 const A = [1, 2, 3];
 const C = [7, 8];
@@ -22,7 +22,18 @@ class Engine {
   asked: number[] = [];
   onMessage: KvEventStreamOptions['onMessage'] = () => undefined;
   onLink: NonNullable<KvEventStreamOptions['onLink']> = () => undefined;
+  connected = true;
   timeMs = 1_000;
+
+  connect(): void {
+    this.connected = true;
+    this.onLink('up');
+  }
+
+  disconnect(): void {
+    this.connected = false;
+    this.onLink('down');
+  }
 
   make(...events: EngineKvEvent[]): KvMessage {
     for (const event of events) this.truth.apply(event);
@@ -85,30 +96,39 @@ interface Setup {
   reader: RankReader;
   sink: Sink;
   warnings: string[];
+  /** The reader's state whenever it said that something changed. */
+  told: FeedState[];
 }
 
 function start(engine = new Engine(), options: Partial<RankReaderOptions> = {}): Setup {
   const sink = new Sink();
   const warnings: string[] = [];
-  const reader = new RankReader({
+  const told: FeedState[] = [];
+  const reader: RankReader = new RankReader({
     source: { mode: 'connect', endpoint: 'tcp://e:1', replayEndpoint: 'tcp://e:2', topic: '' },
     dpRank: null,
     table: new RankTable({ pool: 'p', vocabulary: numberVocabulary }),
     openStream: ({ onMessage, onLink }) => {
       engine.onMessage = onMessage;
       engine.onLink = onLink ?? engine.onLink;
-      return { replay: (from) => engine.replay(from), close: () => undefined };
+      return {
+        get connected() {
+          return engine.connected;
+        },
+        replay: (from) => engine.replay(from),
+        close: () => undefined,
+      };
     },
     send: (bytes) => sink.take(bytes),
     now: () => 5_000,
     warn: (message) => warnings.push(message),
-    onChange: () => undefined,
+    onChange: () => told.push(reader.state),
     onBatch: () => undefined,
     timing: { retryMs: 1, settledMs: 1, idleCheckMs: 60_000, resyncMs: 1 },
     ...options,
   });
   readers.push(reader);
-  return { engine, reader, sink, warnings };
+  return { engine, reader, sink, warnings, told };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -144,7 +164,7 @@ describe('RankReader', () => {
     engine.step(stored({ sequence: A }));
     engine.timeMs -= 500;
     const repeated = engine.make(stored({ sequence: C }));
-    engine.onLink('up');
+    engine.connect();
     engine.deliver(repeated);
     engine.step(stored({ sequence: [9] }));
     await settled(setup);
@@ -219,9 +239,11 @@ describe('RankReader', () => {
     const { engine } = setup;
     await settled(setup);
     for (let i = 0; i < 3; i++) engine.step(stored({ sequence: [i] }));
-    engine.onLink('down');
+    engine.disconnect();
     engine.restart();
     for (let i = 0; i < 3; i++) engine.make(stored({ sequence: [20 + i] }));
+    // a message may be read before the news of its connection
+    engine.connected = true;
     engine.step(stored({ sequence: C }));
     await settled(setup);
     expectAgreement(setup);
@@ -234,10 +256,10 @@ describe('RankReader', () => {
     const { engine } = setup;
     await settled(setup);
     for (let i = 0; i < 20; i++) engine.step(stored({ sequence: [i] }));
-    engine.onLink('down');
+    engine.disconnect();
     engine.restart();
     engine.make(stored({ sequence: A }));
-    engine.onLink('up');
+    engine.connect();
     await settled(setup);
     expectAgreement(setup);
     expect(setup.reader.counters.restarts).toBe(1);
@@ -254,8 +276,8 @@ describe('RankReader', () => {
     await settled(setup);
     expect(setup.reader.state).toBe('live');
     expectAgreement(setup);
-    engine.onLink('down');
-    engine.onLink('up');
+    engine.disconnect();
+    engine.connect();
     await settled(setup);
     engine.truth.forgetCopies();
     engine.step(stored({ sequence: [1, 5], from: 1 }));
@@ -287,11 +309,84 @@ describe('RankReader', () => {
     await settled(setup);
     expect(setup.reader.state).toBe('waiting');
     expect(setup.sink.flags).toEqual([KvFlag.BEGIN | KvFlag.INCOMPLETE]);
-    engine.onLink('up');
+    engine.connect();
     await settled(setup);
     expect(setup.reader.state).toBe('live');
     expectAgreement(setup);
     expect(setup.sink.epochs).toEqual([5_000, 5_001]);
+  });
+
+  it('is disconnected while the engine is away, whatever it held, and live again with the next process', async () => {
+    const setup = start();
+    const { engine, reader, sink, told } = setup;
+    await settled(setup);
+    engine.step(stored({ sequence: A }));
+    engine.disconnect();
+    expect(reader.state).toBe('disconnected');
+    engine.answers = [SILENT];
+    reader.checkNow();
+    await settled(setup);
+    expect(reader.state).toBe('disconnected');
+    // the network may be what broke: what was known is kept until the engine has answered
+    expectAgreement(setup);
+    expect(sink.epochs).toHaveLength(1);
+    engine.restart();
+    engine.make(stored({ sequence: C }));
+    engine.connect();
+    await settled(setup);
+    expectAgreement(setup);
+    expect(reader.state).toBe('live');
+    expect(sink.epochs).toHaveLength(2);
+    expect(told).toEqual(['live', 'disconnected', 'live']);
+  });
+
+  it('tells of a connection that broke and came back to the same process, without a new epoch', async () => {
+    const setup = start();
+    const { engine, reader, sink, told } = setup;
+    await settled(setup);
+    engine.step(stored({ sequence: A }));
+    engine.disconnect();
+    let answer: (replay: KvReplay) => void = () => undefined;
+    engine.answers = [new Promise<KvReplay>((resolve) => (answer = resolve))];
+    engine.connect();
+    // it may be another process until it has answered
+    expect(reader.state).toBe('incomplete');
+    answer({ messages: engine.published, complete: true, late: false });
+    await settled(setup);
+    expectAgreement(setup);
+    expect(reader.state).toBe('live');
+    expect(told).toEqual(['live', 'disconnected', 'live']);
+    expect(sink.epochs).toHaveLength(1);
+  });
+
+  it('is disconnected, not live, when only the replay socket answers', async () => {
+    const engine = new Engine();
+    engine.connected = false;
+    engine.make(stored({ sequence: A }));
+    const setup = start(engine);
+    await settled(setup);
+    expect(setup.reader.state).toBe('disconnected');
+    expectAgreement(setup);
+  });
+
+  it('stays incomplete behind a connection that came back where nothing can be replayed', async () => {
+    const engine = new Engine();
+    const source = { mode: 'connect', endpoint: 'tcp://e:1', replayEndpoint: null, topic: '' } as const;
+    engine.replay = () => Promise.resolve(SILENT);
+    const setup = start(engine, { source });
+    await settled(setup);
+    engine.step(stored({ sequence: A }));
+    await settled(setup);
+    engine.disconnect();
+    engine.connect();
+    await settled(setup);
+    expect(setup.reader.state).toBe('incomplete');
+    expect(setup.told.slice(-3)).toEqual(['live', 'disconnected', 'incomplete']);
+    engine.restart();
+    engine.step(stored({ sequence: C }));
+    await settled(setup);
+    expect(setup.reader.state).toBe('live');
+    expectAgreement(setup);
   });
 
   it('opens no epoch for an idle engine that is asked again', async () => {
@@ -343,12 +438,12 @@ describe('RankReader', () => {
           else if (step.do === 'silence') engine.answers.push(SILENT);
           else if (step.do === 'repeat') {
             const last = engine.published.at(-1);
-            engine.onLink('up');
+            engine.connect();
             if (last !== undefined) engine.deliver(last);
           } else {
-            engine.onLink('down');
+            engine.disconnect();
             if (step.do === 'restart') engine.restart();
-            engine.onLink('up');
+            engine.connect();
           }
         }
         engine.step(stored({ sequence: [99] }));

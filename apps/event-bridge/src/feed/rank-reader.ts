@@ -7,7 +7,11 @@ import type { RankCounters } from './rank-counters.ts';
 import { RankFeed } from './rank-feed.ts';
 import type { RankFeedOptions } from './rank-feed.ts';
 
-export type FeedState = 'waiting' | 'live' | 'incomplete';
+/**
+ * `waiting`: nothing was ever received; `disconnected`: something was, and no publisher is connected now, so no event can
+ * come; else whether all that the rank holds is known.
+ */
+export type FeedState = 'waiting' | 'disconnected' | 'live' | 'incomplete';
 
 export interface RankTiming {
   /** A replay socket that is silent for so long has nothing (more) to say. */
@@ -56,8 +60,11 @@ export class RankReader {
   #resyncTimer: NodeJS.Timeout | null = null;
   #received = false;
   #lastMessageAtMs: number;
-  /** The connection was lost: what comes next may be another process. */
-  #linkInDoubt = false;
+  /** How often the connection was lost: what comes next may be another process. */
+  #breaks = 0;
+  /** Those that the engine has answered after. */
+  #answeredBreaks = 0;
+  #toldState: FeedState = 'waiting';
   #settling = false;
   #settleAgain = false;
   #overflowed = false;
@@ -71,7 +78,7 @@ export class RankReader {
     const whileOpen = (bytes: Uint8Array): void => {
       if (!this.#closed) options.send(bytes);
     };
-    this.#feed = new RankFeed({ ...options, send: whileOpen });
+    this.#feed = new RankFeed({ ...options, send: whileOpen, onChange: () => this.#tellChange() });
     this.#queue = new MessageQueue(options.maxQueueBytes ?? 64 * 1024 * 1024);
     this.#lastMessageAtMs = options.now();
     this.#stream = options.openStream({
@@ -88,8 +95,9 @@ export class RankReader {
   }
 
   get state(): FeedState {
-    if (this.#feed.isComplete) return 'live';
-    return this.#received ? 'incomplete' : 'waiting';
+    if (!this.#feed.isComplete && !this.#received) return 'waiting';
+    if (!this.#stream.connected) return 'disconnected';
+    return this.#feed.isComplete && !this.#linkInDoubt ? 'live' : 'incomplete';
   }
 
   get counters(): RankCounters {
@@ -126,6 +134,11 @@ export class RankReader {
 
   get #canReplay(): boolean {
     return this.#options.source.replayEndpoint !== null;
+  }
+
+  /** The connection was lost, and the engine has not answered since: it may be another process. */
+  get #linkInDoubt(): boolean {
+    return this.#answeredBreaks < this.#breaks;
   }
 
   /** Opens a new epoch with all that is held, soon: requests that come together are answered together. */
@@ -166,11 +179,23 @@ export class RankReader {
 
   #onLink(state: 'up' | 'down'): void {
     if (this.#closed) return;
-    if (state === 'down') this.#linkInDoubt = true;
-    else {
+    if (state === 'down') {
+      this.#breaks++;
+      this.#tellState();
+    } else {
       this.#startSettling();
       setTimeout(() => this.#startSettling(), this.#timing.settledMs).unref();
     }
+  }
+
+  #tellChange(): void {
+    this.#toldState = this.state;
+    this.#options.onChange();
+  }
+
+  /** Tells of a state that no new epoch has told of. */
+  #tellState(): void {
+    if (this.state !== this.#toldState) this.#tellChange();
   }
 
   #checkIdle(): void {
@@ -208,18 +233,18 @@ export class RankReader {
       this.#resyncWanted = false;
       this.#feed.beginEpoch();
     }
+    this.#tellState();
   }
 
   /** Asks for a replay and brings the table up to date with it. Without an answer nothing changes. */
   async #reconcile(): Promise<void> {
-    const wasInDoubt = this.#linkInDoubt;
-    this.#linkInDoubt = false;
+    const breaks = this.#breaks;
     const replay = await this.#replay(this.#feed.checkFrom);
-    if (this.#closed) return;
-    if (replay.messages.length > 0) this.#received = true;
-    if (replay.complete || replay.messages.length > 0) await this.#feed.reconcile(replay, () => this.#replay(0));
     // an engine without replay cannot prove that it is still the same process
-    else this.#linkInDoubt ||= wasInDoubt;
+    if (this.#closed || (!replay.complete && replay.messages.length === 0)) return;
+    if (replay.messages.length > 0) this.#received = true;
+    this.#answeredBreaks = breaks;
+    await this.#feed.reconcile(replay, () => this.#replay(0));
   }
 
   async #replay(from: number): Promise<KvReplay> {
@@ -239,8 +264,8 @@ export class RankReader {
         this.#settleAgain = true;
       } else if (this.#linkInDoubt || !feed.take(message)) {
         if (!giveUp) return false;
+        this.#answeredBreaks = this.#breaks;
         feed.adopt(message);
-        this.#linkInDoubt = false;
       }
       this.#queue.dropFirst();
     }

@@ -168,6 +168,34 @@ function indexSuite(makeBackend: () => Promise<Backend>): void {
     await until('agreement', () => agrees(index));
   });
 
+  it('says of an engine that is disconnected that its blocks are from before, and hands them on as they are', async () => {
+    const index = await start();
+    bridge.begin();
+    bridge.store(0, chain.slice(0, 20));
+    await until('agreement', () => agrees(index));
+    const said = (): string[] => {
+      const reply = index.lookup({ model: 'tiny', prompt, cacheSalt: null });
+      if (reply.kind !== 'matches') throw new Error(reply.kind);
+      return [index.worker(W)!.confidence, reply.workers.find(({ worker }) => worker === W)!.confidence];
+    };
+    expect(said()).toEqual(['live', 'live']);
+    const held = index.worker(W)!.blocks;
+    bridge.report('disconnected');
+    await until('told', () => said().every((word) => word === 'disconnected'));
+    expect(index.worker(W)!.blocks).toEqual(held);
+    // the connection may come back to the same process, and no epoch would say so: copies are what the batches say
+    expect(index.snapshotPage(W, null)).toMatchObject({ incomplete: false });
+    // nothing is repaired while nothing is missing
+    bridge.report('disconnected');
+    bridge.report('live');
+    await until('back', () => said().every((word) => word === 'live'));
+    expect([index.counters.gaps, bridge.resyncs]).toEqual([0, []]);
+    bridge.report('disconnected');
+    bridge.begin();
+    bridge.report('live');
+    await until('agreement', () => agrees(index) && said()[0] === 'live');
+  });
+
   it('starts warm: equal to what it was, and then the tail', async () => {
     const first = await start();
     bridge.begin();

@@ -1,5 +1,6 @@
 import type { Bus, Unsubscribe } from '@sluice/bus';
 import { kvBatchCodec, kvDeltas, kvFeed, kvResync, kvTraced, readKvBatchHeader } from '@sluice/contracts';
+import type { IndexedConfidence, PayloadOf } from '@sluice/contracts';
 import type { FleetSource } from '@sluice/discovery';
 import { TIERS } from '@sluice/model';
 import type { Fleet, PoolId, Tier, WorkerId, WorkerSpec } from '@sluice/model';
@@ -35,7 +36,7 @@ export interface KvIndexOptions {
 export interface WorkerView {
   readonly worker: WorkerId;
   readonly pool: PoolId;
-  readonly confidence: Confidence;
+  readonly confidence: IndexedConfidence;
   readonly epoch: number | null;
   readonly seq: number | null;
   readonly blocks: Readonly<Record<Tier, number>>;
@@ -55,6 +56,8 @@ export interface BlockView {
 
 interface Followed {
   readonly pool: PoolId;
+  /** By the bridge's last report: the engine is gone or cannot be reached, and says nothing of its cache. */
+  disconnected: boolean;
   lagMs: number | null;
 }
 
@@ -115,9 +118,7 @@ export class KvIndex {
     this.#following = true;
     this.#subscriptions.push(
       fleet.subscribe((changed) => void this.#follow(changed)),
-      bus.subscribe(kvFeed, (feed) => {
-        if (feed.state !== 'waiting') this.#follower.onFeed(feed.worker as WorkerId, feed.epoch, feed.seq);
-      }),
+      bus.subscribe(kvFeed, (feed) => this.#onFeed(feed)),
       bus.subscribe(kvTraced, (batch, trace) => this.#options.spans?.trace(batch, trace)),
       bus.onState((state) => {
         if (state === 'connected') this.#follower.reconnected();
@@ -153,8 +154,15 @@ export class KvIndex {
     return this.#copy.pendingWorkers;
   }
 
+  /** How far the blocks held follow from the bridge's batches: what copies of them are worth. */
   confidence(worker: WorkerId): Confidence {
     return this.#follower.confidence(worker);
+  }
+
+  /** The same for who asks what the engine holds: it is not known of one that is disconnected. */
+  belief(worker: WorkerId): IndexedConfidence {
+    const confidence = this.confidence(worker);
+    return confidence !== 'none' && this.#workers.get(worker)?.disconnected === true ? 'disconnected' : confidence;
   }
 
   stats(): IndexStats {
@@ -162,8 +170,8 @@ export class KvIndex {
   }
 
   lookup(query: LookupQuery): LookupReply {
-    const confidence = (worker: WorkerId): Confidence => this.confidence(worker);
-    return this.#lookup.answer(this.#options.fleet.current(), this.index, confidence, query, this.#options.now());
+    const belief = (worker: WorkerId): IndexedConfidence => this.belief(worker);
+    return this.#lookup.answer(this.#options.fleet.current(), this.index, belief, query, this.#options.now());
   }
 
   workers(): WorkerView[] {
@@ -180,7 +188,7 @@ export class KvIndex {
     return {
       worker,
       pool: followed.pool,
-      confidence: this.confidence(worker),
+      confidence: this.belief(worker),
       epoch: position?.epoch ?? null,
       seq: position?.seq ?? null,
       blocks: Object.fromEntries(TIERS.map((tier, code) => [tier, this.index.held(row, code)])) as Record<Tier, number>,
@@ -229,6 +237,13 @@ export class KvIndex {
     return true;
   }
 
+  #onFeed({ worker, state, epoch, seq }: PayloadOf<typeof kvFeed>): void {
+    const followed = this.#workers.get(worker as WorkerId);
+    if (followed === undefined) return;
+    followed.disconnected = state === 'disconnected';
+    if (state !== 'waiting') this.#follower.onFeed(worker as WorkerId, epoch, seq);
+  }
+
   #onBatch(worker: WorkerId, bytes: Uint8Array): void {
     const startMs = performance.now();
     if (this.#follower.onBatch(worker, bytes) !== 'applied') return;
@@ -250,7 +265,7 @@ export class KvIndex {
   }
 
   async #add({ id, pool }: WorkerSpec): Promise<void> {
-    this.#workers.set(id, { pool, lagMs: null });
+    this.#workers.set(id, { pool, disconnected: false, lagMs: null });
     this.#copy.addWorker(id, pool);
     await this.#follower.addWorker(id);
   }

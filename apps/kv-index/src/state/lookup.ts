@@ -1,7 +1,8 @@
+import type { IndexedConfidence } from '@sluice/contracts';
 import { rootKey } from '@sluice/model';
 import type { Fleet, PoolSpec, WorkerId } from '@sluice/model';
 import { createMatches } from '@sluice/prefix-index';
-import type { Confidence, PrefixIndex } from '@sluice/prefix-index';
+import type { PrefixIndex } from '@sluice/prefix-index';
 
 export interface LookupQuery {
   readonly model: string;
@@ -14,7 +15,7 @@ export interface WorkerMatch {
   /** Exact tokens of the blocks held, contiguous from the start of the prompt. */
   readonly cachedTokens: number;
   readonly cachedBytes: number;
-  readonly confidence: Confidence;
+  readonly confidence: IndexedConfidence;
 }
 export type LookupReply =
   | { readonly kind: 'unknown-model'; readonly models: string[] }
@@ -32,7 +33,7 @@ export class Lookup {
   answer(
     fleet: Fleet,
     index: PrefixIndex,
-    confidence: (worker: WorkerId) => Confidence,
+    belief: (worker: WorkerId) => IndexedConfidence,
     query: LookupQuery,
     nowMs: number,
   ): LookupReply {
@@ -51,7 +52,7 @@ export class Lookup {
         worker: id,
         cachedTokens: row < matches.size ? matches.confirmedTokens[row]! : 0,
         cachedBytes: row < matches.size ? matches.confirmedBytes[row]! : 0,
-        confidence: confidence(id),
+        confidence: belief(id),
       });
     }
     return { kind: 'matches', pool: pool.id, promptBytes: query.prompt.length, workers };

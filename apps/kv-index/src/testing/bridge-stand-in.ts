@@ -76,10 +76,10 @@ export class BridgeStandIn {
   }
 
   /** Says how much was published, as the bridge does every few seconds. */
-  report(): void {
+  report(state: 'live' | 'disconnected' = 'live'): void {
     const counts = { gaps: 0, replays: 0, restarts: 0, blocks: 0, lagMs: 0 };
     const [pool, worker] = [this.#pool, this.#worker];
-    this.#bus.publish(kvFeed, { pool, worker, state: 'live', epoch: this.epoch, seq: this.seq, ...counts });
+    this.#bus.publish(kvFeed, { pool, worker, state, epoch: this.epoch, seq: this.seq, ...counts });
   }
 
   stop(): void {

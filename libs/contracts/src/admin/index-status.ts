@@ -7,6 +7,14 @@ export const confidenceSchema = z
   .enum(['live', 'incomplete', 'none'])
   .describe('live: all that the events say; incomplete: older history was lost; none: not to be believed');
 
+/** The same of the kv-index, which also hears from the bridge whether the engine is still connected. */
+export const indexedConfidenceSchema = z
+  .enum([...confidenceSchema.options, 'disconnected'])
+  .describe(
+    "live: all that the events say; incomplete: older history was lost; disconnected: the engine's event stream is, so this is from before; none: not to be believed",
+  );
+export type IndexedConfidence = z.output<typeof indexedConfidenceSchema>;
+
 /** `GET /index` of a router: its embedded replica of the prefix index. */
 export const indexReplicaSchema = z.object({
   busConnected: z.boolean(),
@@ -56,7 +64,7 @@ export type RenderedPrompt = View<typeof renderedPromptSchema>;
 export const indexedWorkerSchema = z.object({
   worker: z.string(),
   pool: z.string(),
-  confidence: confidenceSchema,
+  confidence: indexedConfidenceSchema,
   epoch: z.number().nullable(),
   seq: z.number().int().nullable().describe('Last batch applied'),
   blocks: z.object(Object.fromEntries(TIERS.map((tier) => [tier, z.number().int()]))),
@@ -72,7 +80,7 @@ export type IndexedWorkers = View<typeof indexedWorkersSchema>;
 /** `GET /workers/ID/blocks` of the kv-index. */
 export const indexedBlocksSchema = z.object({
   worker: z.string(),
-  confidence: confidenceSchema,
+  confidence: indexedConfidenceSchema,
   epoch: z.number().nullable(),
   seq: z.number().int().nullable().describe('Pages with different positions are of different instants'),
   total: z.number().int(),
@@ -99,7 +107,7 @@ export const indexLookupSchema = z.object({
       worker: z.string(),
       cachedTokens: z.number(),
       cachedBytes: z.number().int(),
-      confidence: confidenceSchema,
+      confidence: indexedConfidenceSchema,
     }),
   ),
 });

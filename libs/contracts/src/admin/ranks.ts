@@ -5,7 +5,11 @@ import type { View } from './view.ts';
 export const rankViewSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('unread'), worker: z.string(), pool: z.string(), reason: z.string() }),
   z.object({
-    state: z.enum(['waiting', 'live', 'incomplete']).describe('incomplete: history was lost, blocks may be missing'),
+    state: z
+      .enum(['waiting', 'disconnected', 'live', 'incomplete'])
+      .describe(
+        'waiting: nothing received yet; disconnected: the engine is not connected, what is known is from before; incomplete: history was lost, blocks may be missing',
+      ),
     worker: z.string(),
     pool: z.string(),
     epoch: z.number(),
