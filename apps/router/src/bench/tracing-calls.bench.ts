@@ -4,8 +4,8 @@ import { createDecisionTerms, createFleetTable } from '@sluice/routing';
 import { PRIORS } from '@sluice/latency-model';
 import { createLogger, openTracing, parseTracingConfig } from '@sluice/telemetry';
 import type { Tracing } from '@sluice/telemetry';
+import type { DecisionSubject } from '../decision/decision-entry.ts';
 import { DecisionLog } from '../decision/decision-log.ts';
-import type { DecisionSubject } from '../decision/decision-log.ts';
 import { beginTrace } from '../tracing/request-trace.ts';
 import { addCandidates } from '../tracing/candidate-events.ts';
 

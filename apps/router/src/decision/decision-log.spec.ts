@@ -4,8 +4,8 @@ import type { DecisionOutcome } from '@sluice/contracts';
 import { poolId, workerId } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
 import { createDecisionTerms, createFleetTable } from '@sluice/routing';
+import type { DecisionSubject } from './decision-entry.ts';
 import { DecisionLog } from './decision-log.ts';
-import type { DecisionSubject } from './decision-log.ts';
 
 const subject: DecisionSubject = {
   pool: poolId('p'),
