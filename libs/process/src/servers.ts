@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Child, type ChildOptions } from './child.ts';
 import { findProgram } from './program.ts';
 
@@ -22,9 +23,22 @@ export const HOW_TO_GET = {
 
 export type ServerProgram = keyof typeof HOW_TO_GET;
 
+export interface NatsOptions extends ServerOptions {
+  /** Largest message that the server takes; its own default is 1 MiB. */
+  readonly maxPayloadBytes?: number;
+}
+
 /** Starts nats-server with JetStream on 127.0.0.1. @throws Error naming the program when it is not on the PATH. */
-export async function startNats(options: ServerOptions): Promise<Child> {
-  const args = ['--addr', '127.0.0.1', '--port', String(options.port), '--jetstream', '--store_dir', options.dataDir];
+export async function startNats(options: NatsOptions): Promise<Child> {
+  const { port, dataDir, maxPayloadBytes } = options;
+  const args = ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', dataDir];
+  if (maxPayloadBytes !== undefined) {
+    // it has no flag for that
+    const file = join(dataDir, 'nats.conf');
+    await mkdir(dataDir, { recursive: true });
+    await writeFile(file, `max_payload: ${maxPayloadBytes}\n`);
+    args.push('--config', file);
+  }
   return startServer('nats-server', args, options);
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createKvEventPublisher } from '@sluice/engine-wire';
+import type { RanksView } from '@sluice/contracts';
+import { createKvEventPublisher, encodeKvBatch } from '@sluice/engine-wire';
 import { freePort } from '@sluice/process';
 import { type Sim, syntheticText, waitFor } from '@sluice/testkit';
 import { Report } from '../report.ts';
@@ -15,7 +16,8 @@ const report = new Report({
     'Two routers, the three other services, NATS, Redis and four simulated engines as processes under load, scraped by a real',
     'Prometheus. The rules are the deployed ones with shorter times: `for` 2 s, windows 10 to 30 s, thresholds as they are. Each',
     'line: what was done, and after how many seconds the alert fired; once that was undone, after how many it cleared.',
-    'Alerts in time, with their real windows, are checked by promtool (`npm run e2e -- alert-rules`).',
+    'Alerts in time, with their real windows, are checked by promtool (`npm run e2e -- alert-rules`); SluiceRouterError there alone,',
+    'since nothing from outside is known to set it off.',
   ],
   command: 'npm run e2e:observability',
 });
@@ -33,6 +35,11 @@ const flood = (i: number) => ({
     messages: [{ role: 'user', content: syntheticText(100_000 + i, 6000) }],
   },
   ...(i % 2 === 0 && { headers: { 'x-sluice-slo-ttft-ms': '300' } }),
+});
+/** New text that an engine announces in one batch of over 4 KB. */
+const longPrompt = (i: number) => ({
+  path: '/v1/completions',
+  body: { model: MODEL, prompt: syntheticText(200_000 + i, 3000), max_tokens: 1 },
 });
 /** Answered with 400 by the engine: nothing to learn from. */
 const tooLong = (i: number) => ({ path: '/v1/chat/completions', body: chat(i, 0) });
@@ -114,7 +121,7 @@ describe('alerts on a running system', () => {
   const restartSims = (sims: readonly Sim[]) => Promise.all(sims.map((sim) => sim.restart()));
 
   alert(
-    ['SluiceEngineDown', 'SluiceEngineFailing'],
+    ['SluiceEngineDown', 'SluiceEngineFailing', 'SluiceEventStreamDown'],
     'an engine is killed',
     () => killSims(system.sims.slice(0, 1)),
     () => restartSims(system.sims.slice(0, 1)),
@@ -225,6 +232,62 @@ describe('alerts on a running system', () => {
       await system.setFleet([poolOf(system.sims)]);
       await publisher?.close();
     },
+  );
+
+  let overtaking: NodeJS.Timeout | null = null;
+  alert(
+    ['SluiceEventsLost'],
+    'an engine without a replay endpoint starts over and is ahead of the bridge before it is connected again',
+    async () => {
+      const endpoint = `tcp://127.0.0.1:${await freePort()}`;
+      const open = async (): Promise<void> => {
+        publisher = await createKvEventPublisher({ endpoint, bind: true, replayEndpoint: null, topic: 'kv-events' });
+      };
+      const publish = (): unknown =>
+        publisher?.publish(encodeKvBatch({ timeMs: Date.now(), events: [], dpRank: null }));
+      await open();
+      await system.setFleet([withFirst({ endpoint, topic: 'kv-events' })]);
+      await waitFor('the bridge reads them', 20_000, async () => {
+        publish();
+        const { ranks } = await system.service('event-bridge').getAdmin<RanksView>('/ranks');
+        const rank = ranks.find(({ worker }) => worker === 'sim-1');
+        // the engine that was there before has blocks
+        return rank !== undefined && rank.state !== 'unread' && rank.blocks === 0 && rank.engineSeq > 0;
+      });
+      await publisher?.close();
+      // the port of the one before is freed in the background
+      await waitFor('the next process', 5000, () => open().then(() => true));
+      for (let i = 0; i < 1000; i++) publish();
+      overtaking = setInterval(publish, 300);
+    },
+    async () => {
+      if (overtaking !== null) clearInterval(overtaking);
+      await system.setFleet([poolOf(system.sims)]);
+      await publisher?.close();
+    },
+  );
+
+  let long: MixedLoad | null = null;
+  alert(
+    ['SluiceStreamDropping', 'SluiceIndexGaps'],
+    'NATS takes no message over 4 KB while long prompts are stored',
+    async () => {
+      await system.stopServer('nats');
+      await system.startServer('nats', { maxPayloadBytes: 4096 });
+      long = new MixedLoad(system.dataUrls, 3, longPrompt);
+    },
+    async () => {
+      await long?.stop(0);
+      await system.stopServer('nats');
+      await system.startServer('nats');
+    },
+  );
+
+  alert(
+    ['SluiceSettingsRefused'],
+    'the file of settings gets a value that is none',
+    () => system.setSettings({ ROUTER_RETRIES: 'often' }),
+    () => system.setSettings({}),
   );
 
   /** Other engines take the place of the fleet's for a while. */

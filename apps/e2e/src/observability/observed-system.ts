@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, freePort, startNats, startRedis } from '@sluice/process';
+import { type Child, freePort, type NatsOptions, startNats, startRedis } from '@sluice/process';
 import { type Sim } from '@sluice/testkit';
 import { ServiceProcess } from '../service-process.ts';
 import { env, poolOf, startSims, stopSims } from '../setup.ts';
@@ -59,6 +59,7 @@ export class ObservedSystem {
     const common = {
       ...env,
       SLUICE_FLEET: join(folder, 'fleet.json'),
+      SLUICE_CONFIG: join(folder, 'settings.json'),
       SLUICE_NATS_URL: `nats://127.0.0.1:${ports.nats}`,
       SLUICE_REDIS_URL: `redis://127.0.0.1:${ports.redis}`,
       LATENCY_PREDICTOR_PRIORS: `default=${PROFILE}`,
@@ -78,6 +79,7 @@ export class ObservedSystem {
     const system = new ObservedSystem(folder, sims, dataUrls, services, servers, ports);
     try {
       await system.setFleet([poolOf(sims)]);
+      await system.setSettings({});
       await system.startServer('nats');
       await system.startServer('redis');
       for (const service of services.values()) await service.start();
@@ -91,6 +93,11 @@ export class ObservedSystem {
   /** Pools of the fleet file; services see the change by themselves. */
   setFleet(pools: readonly object[]): Promise<void> {
     return writeFile(this.fleetPath, JSON.stringify({ version: 1, pools }));
+  }
+
+  /** The file of settings that all services follow. */
+  setSettings(settings: Readonly<Record<string, string>>): Promise<void> {
+    return writeFile(join(this.#folder, 'settings.json'), JSON.stringify(settings));
   }
 
   service(name: ServiceName): ServiceProcess {
@@ -108,9 +115,10 @@ export class ObservedSystem {
     return [...this.services.values()].map(({ adminUrl }) => new URL(adminUrl).host);
   }
 
-  async startServer(which: 'nats' | 'redis'): Promise<void> {
+  /** With the files of its last run. @param limits of NATS, for this run */
+  async startServer(which: 'nats' | 'redis', limits: Pick<NatsOptions, 'maxPayloadBytes'> = {}): Promise<void> {
     const options = { port: this.#ports[which], dataDir: join(this.#folder, which), env };
-    this.#servers.set(which, await (which === 'nats' ? startNats(options) : startRedis(options)));
+    this.#servers.set(which, await (which === 'nats' ? startNats({ ...options, ...limits }) : startRedis(options)));
   }
 
   async stopServer(which: 'nats' | 'redis'): Promise<void> {
