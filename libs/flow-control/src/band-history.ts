@@ -1,4 +1,5 @@
-import type { Band, Flow, Flows } from './flows.ts';
+import type { Band, Flow } from './flow.ts';
+import type { Flows } from './flows.ts';
 
 /** What a band knows of service received, without the requests that it has. */
 export interface BandHistory<T> {
@@ -47,7 +48,7 @@ export function inherit<T>(band: Band<T>, histories: readonly BandHistory<T>[], 
       const heir = flows.named(flow.tenant, band);
       heir.counter = Math.max(heir.counter, lead);
       heir.recentTokens += scale * own;
-      heir.recentAt = band.servedTokens;
+      heir.recentAtTokens = band.servedTokens;
       heir.servedTokens += flow.servedTokens;
       heir.lastArrivalMs = Math.max(heir.lastArrivalMs, flow.lastArrivalMs);
       heir.floodedAtMs = Math.max(heir.floodedAtMs, flow.floodedAtMs);

@@ -1,4 +1,5 @@
-import type { Flow, Flows } from './flows.ts';
+import type { Flow } from './flow.ts';
+import type { Flows } from './flows.ts';
 import { workersFor } from './reserved-workers.ts';
 
 /** A tenant that has flooded does so until nothing of it was held for long in this time. */

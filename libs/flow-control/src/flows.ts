@@ -1,76 +1,8 @@
 import { historyOf, inherit } from './band-history.ts';
-import { DecayingRate } from './decaying-rate.ts';
+import { Band, Flow } from './flow.ts';
 import type { FlowControlOptions } from './options.ts';
 import { OTHER_TENANTS } from './options.ts';
-import type { FlowRequest, Ticket } from './ticket.ts';
-
-/** Of how many requests wait for their first tokens. */
-const PENDING_HALF_LIFE_MS = 30_000;
-
-/** One tenant in one band: the unit of fairness. */
-export class Flow<T> {
-  readonly tenant: string;
-  readonly band: Band<T>;
-  weight: number;
-  /** Tokens of service received, over the weight: the virtual token counter. */
-  counter = 0;
-  /** Of the band's service when it was last charged, what it had received; older service counts less. */
-  recentTokens = 0;
-  recentAt = 0;
-  /** Tokens of service of the requests that have ended since it was first seen. */
-  servedTokens = 0;
-  /** Held requests, oldest first. */
-  readonly held: Ticket<T>[] = [];
-  heldCost = 0;
-  heldBytes = 0;
-  /** Requests sent to a worker and not ended, and the memory that they were expected to need. */
-  running = 0;
-  usedTokens = 0;
-  lastArrivalMs = -Infinity;
-  /** When it was last seen flooding. */
-  floodedAtMs = -Infinity;
-  /** Workers that were kept from it, and until when they are not fewer. */
-  reservedWorkers = 0;
-  reservedUntilMs = -Infinity;
-  /** Milliseconds that its requests waited for their first tokens: per millisecond, how many wait at one time. */
-  readonly pending = new DecayingRate(PENDING_HALF_LIFE_MS);
-
-  constructor(tenant: string, band: Band<T>, weight: number) {
-    this.tenant = tenant;
-    this.band = band;
-    this.weight = weight;
-  }
-
-  get idle(): boolean {
-    return this.held.length === 0 && this.running === 0;
-  }
-}
-
-/** Requests of one range of priorities. */
-export class Band<T> {
-  /** 0 is the lowest band. */
-  readonly index: number;
-  /** Lowest priority in it, but that the lowest band has all below too. */
-  readonly priority: number;
-  /** Flows with held requests. */
-  readonly backlogged = new Set<Flow<T>>();
-  /** Counter of the flow served last, at its largest: where a flow starts that comes from idleness. */
-  virtual = 0;
-  held = 0;
-  heldBytes = 0;
-  heldCost = 0;
-  /** Memory used by its running requests, and the weights of the flows that have any. */
-  usedTokens = 0;
-  usingWeight = 0;
-  /** Tokens of service of all its flows. */
-  servedTokens = 0;
-  lastArrivalMs = -Infinity;
-
-  constructor(index: number, priority: number) {
-    this.index = index;
-    this.priority = priority;
-  }
-}
+import type { FlowRequest } from './ticket.ts';
 
 /** A tenant below this part of its share is modest; a margin, as equal floods differ by chance. */
 const MODEST_SHARE = 0.8;
@@ -168,7 +100,7 @@ export class Flows<T> {
     flow.counter += cost / flow.weight;
     band.servedTokens += cost;
     flow.recentTokens = this.recent(flow) + cost;
-    flow.recentAt = band.servedTokens;
+    flow.recentAtTokens = band.servedTokens;
   }
 
   /** A request of `flow` takes (`sign` 1) or frees (-1) memory on a worker. */
@@ -192,8 +124,8 @@ export class Flows<T> {
   }
 
   /** What the flow has received of its band's recent service. */
-  recent({ recentTokens, recentAt, band }: Flow<T>): number {
-    return recentTokens * 2 ** ((recentAt - band.servedTokens) / RECENT_TOKENS);
+  recent({ recentTokens, recentAtTokens, band }: Flow<T>): number {
+    return recentTokens * 2 ** ((recentAtTokens - band.servedTokens) / RECENT_TOKENS);
   }
 
   /** Recent service of all flows of a band. */

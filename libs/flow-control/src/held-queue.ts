@@ -1,4 +1,4 @@
-import type { Band, Flow } from './flows.ts';
+import type { Band, Flow } from './flow.ts';
 import { insertInOrder } from './line.ts';
 import type { Ticket } from './ticket.ts';
 

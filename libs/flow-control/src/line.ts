@@ -1,4 +1,4 @@
-import type { Flow } from './flows.ts';
+import type { Flow } from './flow.ts';
 import type { Ticket } from './ticket.ts';
 
 /** Held requests of one flow in one line, oldest first. */

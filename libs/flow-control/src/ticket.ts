@@ -1,5 +1,5 @@
 import type { Line } from './line.ts';
-import type { Flow } from './flows.ts';
+import type { Flow } from './flow.ts';
 
 /** A request as far as its turn depends on it. */
 export interface FlowRequest {

@@ -1,9 +1,10 @@
 import { workerId } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 import { createFlowControl } from '../flow-control.ts';
-import type { FlowControl, FlowHost } from '../flow-control.ts';
+import type { FlowControl } from '../flow-control.ts';
 import type { Line } from '../line.ts';
 import type { FlowControlOptions } from '../options.ts';
+import type { FlowHost } from '../outcomes.ts';
 import type { FlowRequest, Placement, Room, Ticket } from '../ticket.ts';
 
 /** What a spec knows a request by. */
