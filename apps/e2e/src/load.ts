@@ -8,12 +8,12 @@ export class Load {
   readonly #timer: NodeJS.Timeout;
   #sent = 0;
 
-  constructor(dataUrl: string, perSecond: number) {
+  constructor(dataUrl: string, perSecond: number, model = MODEL) {
     this.#timer = setInterval(() => {
       const i = this.#sent++;
       const sentMs = performance.now();
       const request = post(`${dataUrl}/v1/chat/completions`, {
-        model: MODEL,
+        model,
         stream: true,
         max_tokens: 120,
         messages: [

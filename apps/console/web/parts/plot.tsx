@@ -48,6 +48,13 @@ export function Plot({ title, timesMs, curves, textOf, tickOf = textOf, height }
   );
 }
 
+/** Points without a neighbour, of which no line would tell. */
+const alone = (plot: uPlot, series: number): number[] => {
+  const values = plot.data[series]!;
+  const there = (at: number): boolean => (values[at] ?? null) !== null;
+  return [...values.keys()].filter((at) => there(at) && !there(at - 1) && !there(at + 1));
+};
+
 function optionsOf(
   curves: readonly Curve[],
   textOf: PlotProps['textOf'],
@@ -63,7 +70,7 @@ function optionsOf(
     height,
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     legend: { live: true },
-    padding: [10, 8, 0, 0],
+    padding: [10, 28, 0, 0],
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
       {
@@ -83,7 +90,7 @@ function optionsOf(
           label,
           stroke,
           width: 1.8,
-          points: { show: false },
+          points: { show: true, size: 5, fill: stroke, filter: alone },
           spanGaps: false,
           value: (_plot, value) => (value === null ? '–' : textOf(value)),
           ...(fill === true && { fill: `${stroke}22` }),
