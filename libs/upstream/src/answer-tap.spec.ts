@@ -62,6 +62,24 @@ describe('AnswerTap on event streams', () => {
     expect(tap.usage).toEqual(expected);
   });
 
+  it('takes streams whose lines end in CR or CR LF', () => {
+    for (const end of ['\r', '\r\n']) {
+      const stream = Buffer.from(chatEvents(['a', 'b', 'c'], USAGE).join('').replaceAll('\n', end));
+      for (const piece of [1, 50, stream.length]) {
+        const tap = tapped(stream, piece);
+        expect([tap.contentEvents, tap.usage, tap.done]).toEqual([3, expected, true]);
+      }
+    }
+  });
+
+  it('reads usage and errors of events with other fields too', () => {
+    const tap = new AnswerTap(null);
+    tap.events(Buffer.from(`event: chunk\ndata: ${JSON.stringify({ usage: USAGE })}\nid: 7\n\n`), 1);
+    expect(tap.usage).toEqual(expected);
+    tap.events(Buffer.from('event: error\ndata: {"error":{"message":"no","code":503}}\nid: 8\n\n'), 1);
+    expect(tap.error).toEqual({ message: 'no', code: 503 });
+  });
+
   it('counts reasoning and tool calls as content, null and empty content not', () => {
     const tap = new AnswerTap(null);
     for (const delta of ['{"content":null}', '{"content":""}', '{"role":"assistant"}']) {

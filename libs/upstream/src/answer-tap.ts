@@ -17,8 +17,11 @@ const SPACE = 0x20;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
 const BRACKET = 0x5b;
+const LF = 0x0a;
 const BLANK_LF = Buffer.from('\n\n');
+const BLANK_CR = Buffer.from('\r\r');
 const BLANK_CRLF = Buffer.from('\r\n\r\n');
+const LINE_END = /\r\n|\r|\n/;
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
 const ERROR = Buffer.from('{"error"');
@@ -92,7 +95,7 @@ export class AnswerTap {
     this.#finish?.push(bytes);
     let content = 0;
     let start = 0;
-    const separator = bytes[bytes.length - 2] === CR ? BLANK_CRLF : BLANK_LF;
+    const separator = separatorOf(bytes);
     while (start < bytes.length) {
       const blank = bytes.indexOf(separator, start);
       const end = blank < 0 ? bytes.length : blank + separator.length;
@@ -169,6 +172,12 @@ export class AnswerTap {
   }
 }
 
+/** What ends the last of whole events; a stream has one kind. */
+function separatorOf(bytes: Buffer): Buffer {
+  if (bytes[bytes.length - 1] === CR) return BLANK_CR;
+  return bytes[bytes.length - 2] === CR ? BLANK_CRLF : BLANK_LF;
+}
+
 function startsWith(bytes: Buffer, at: number, what: Buffer): boolean {
   for (let i = 0; i < what.length; i++) if (bytes[at + i] !== what[i]) return false;
   return true;
@@ -181,10 +190,24 @@ function isContent(event: Buffer, key: Buffer, from: number): boolean {
   return event[value] === QUOTE ? event[value + 1] !== QUOTE : event[value] === BRACKET && key.length === 12;
 }
 
-/** Text behind `data:` of an event with one data line. */
+/** The data of an event: what follows `data:` in its lines. */
 export function payloadOf(event: Buffer): string {
-  const at = event.indexOf(DATA);
-  return event.toString('utf8', at < 0 ? 0 : at + DATA.length).trim();
+  return event
+    .toString('utf8')
+    .split(LINE_END)
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice(line[5] === ' ' ? 6 : 5))
+    .join('\n');
+}
+
+/** Whether bytes that end a stream without a blank line can stand there: nothing but comments, or an event with all its data. */
+export function isWhole(rest: Buffer): boolean {
+  const payload = payloadOf(rest);
+  if (payload !== '') return payload.trim() === '[DONE]' || parseJson(payload) !== undefined;
+  return rest
+    .toString('utf8')
+    .split(LINE_END)
+    .every((line) => line === '' || line.startsWith(':'));
 }
 
 /** The engine's error when `events` begins with an error event. */
@@ -193,6 +216,7 @@ export function leadingError(events: Buffer): EngineError | null {
   if (at < 0) return null;
   const payload = events[at + DATA.length] === SPACE ? at + 6 : at + 5;
   if (!startsWith(events, payload, ERROR)) return null;
-  const line = events.indexOf('\n', payload);
-  return errorOfJson(events.toString('utf8', payload, line < 0 ? events.length : line));
+  let end = payload;
+  while (end < events.length && events[end] !== LF && events[end] !== CR) end++;
+  return errorOfJson(events.toString('utf8', payload, end));
 }

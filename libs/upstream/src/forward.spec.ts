@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders, Server } from 'node:http';
+import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -19,6 +19,7 @@ let front: Server;
 let forwardings: Forwarding[];
 let outcomes: ForwardOutcome[];
 let options: Partial<ForwardOptions>;
+let answering: ServerResponse | null;
 
 beforeEach(async () => {
   engine = await startFakeEngine((_request, response) => void response.end('{}'));
@@ -32,6 +33,7 @@ beforeEach(async () => {
   outcomes = [];
   options = {};
   front = createServer((request, response) => {
+    answering = response;
     request.resume().on('end', () => {
       const forwarding = forward(
         pool,
@@ -214,6 +216,93 @@ describe('forward', () => {
     engine.behave((_request, response) => void streamPieces(response, ['data: 1\n\n', 'data: [DONE]\n']));
     expect(String((await post()).body)).toBe('data: 1\n\ndata: [DONE]\n');
     expect(outcomes.map(({ kind }) => kind)).toEqual(['upstream-died-mid-stream', 'completed']);
+  });
+
+  it('takes whatever follows [DONE] for part of the stream, and comments for no event', async () => {
+    for (const rest of ['\n', '\r\n', ': bye', 'data: [DONE', 'x']) {
+      const pieces = ['data: {}\n\n', 'data: [DONE]\n\n', rest];
+      engine.behave((_request, response) => void streamPieces(response, pieces));
+      expect(String((await post()).body)).toBe(pieces.join(''));
+    }
+    for (const rest of [': ping', '\n', 'event: x\ndata: {"a":1}\nid: 4']) {
+      engine.behave((_request, response) => void streamPieces(response, ['data: {}\n\n', rest]));
+      expect(String((await post()).body)).toBe(`data: {}\n\n${rest}`);
+    }
+    expect(outcomes).toEqual(Array(8).fill({ kind: 'completed', status: 200 }));
+  });
+
+  it('ends a stream of announced length well when its engine dies: the length is not passed on', async () => {
+    engine.behave(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '5000' });
+      response.write('data: 1\n\n');
+      await tick(20);
+      response.destroy();
+    });
+    const answer = await post();
+    expect([answer.headers['content-length'], answer.complete]).toEqual([undefined, true]);
+    expect(String(answer.body)).toMatch(/^data: 1\n\ndata: \{"error":.*"code":502.*\}\n\n$/);
+  });
+
+  it('cuts a stream whose engine died within an event too long to be held', async () => {
+    engine.behave(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`data: {"x":"${'y'.repeat(600_000)}`);
+      await tick(100);
+      response.destroy();
+    });
+    const answer = await post();
+    expect([answer.complete, String(answer.body).includes('error')]).toEqual([false, false]);
+    expect(outcomes[0]!.kind).toBe('upstream-died-mid-stream');
+  });
+
+  it('passes heads on that repeat a header or have a reason that may not be written', async () => {
+    const heads = [
+      'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-type: text/plain\r\n',
+      'HTTP/1.1 200 OK\r\nconnection: keep-alive\r\nconnection: x-hop\r\nx-hop: 1\r\ncontent-type: text/plain\r\n',
+      'HTTP/1.1 200 \u20ac\r\ncontent-type: text/plain\r\n',
+    ];
+    for (const head of heads) {
+      engine.behave((_request, response) => {
+        response.socket!.end(Buffer.from(`${head}content-length: 2\r\n\r\n{}`));
+      });
+      const answer = await post();
+      expect([head, answer.status, String(answer.body), answer.headers['x-hop']]).toEqual([head, 200, '{}', undefined]);
+    }
+  });
+
+  it('knows an event stream by its type in any case of letters', async () => {
+    engine.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'Text/Event-Stream; charset=UTF-8' });
+      response.end(chatEvents(['a']).join(''));
+    });
+    await post();
+    expect(forwardings[0]!.tap).toMatchObject({ contentEvents: 1, done: true });
+  });
+
+  it('drops no header of the engine because a value of ours is its name', async () => {
+    options = { responseHeaders: ['x-request-id', 'content-type'] };
+    engine.behave((_request, response) => void response.writeHead(200, { 'content-type': 'text/plain' }).end('a'));
+    expect((await post()).headers).toMatchObject({ 'x-request-id': 'content-type', 'content-type': 'text/plain' });
+  });
+
+  it('closes the connection of a client that leaves the end of its answer unread', async () => {
+    options = { clientStallMs: 200 };
+    engine.behave(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/octet-stream' });
+      // Until the kernel takes no more: what is left is little enough for nothing to have to wait.
+      while (answering!.writableLength === 0) {
+        response.write(Buffer.alloc(8192, 'x'));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      response.end();
+    });
+    const socket = connect(port(), '127.0.0.1');
+    socket.pause();
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+    await until(() => outcomes.length === 1, 'the outcome');
+    expect([outcomes[0], answering!.destroyed]).toEqual([{ kind: 'completed', status: 200 }, false]);
+    await until(() => answering!.destroyed, 'the end of the connection');
+    socket.destroy();
   });
 
   it('cuts an answer that is not a stream when its engine dies', async () => {

@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { AnswerTap, leadingError, payloadOf } from './answer-tap.ts';
+import { AnswerTap, isWhole, leadingError } from './answer-tap.ts';
 import type { TokenListener } from './answer-tap.ts';
-import { responseHeaders } from './headers.ts';
+import { headerText, responseHeaders } from './headers.ts';
 import { SseFramer } from './sse-framer.ts';
 import { causeOf } from './page-read.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
-import { parseJson } from './usage.ts';
 
 export interface ForwardRequest {
   readonly origin: string;
@@ -78,6 +77,9 @@ export function forward(
   return exchange;
 }
 
+/** A reason phrase that may be written (RFC 9112, 4): undici hands on whatever an engine sends. */
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 /** One attempt: undici's handler and the client's listeners in one object, so that a request costs few allocations. */
 class Exchange implements Dispatcher.DispatchHandler, Forwarding {
   readonly done: Promise<ForwardOutcome>;
@@ -144,16 +146,17 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
       return; // the rest of its body is read and dropped, so that the connection stays usable
     }
     this.#status = status;
-    this.#statusMessage = statusMessage ?? '';
-    this.#head = responseHeaders(headers, this.#options.responseHeaders);
-    if (headers['content-encoding'] !== undefined) return;
-    const type = headers['content-type'] ?? '';
+    this.#statusMessage = statusMessage !== undefined && REASON.test(statusMessage) ? statusMessage : '';
+    const type = headers['content-encoding'] === undefined ? headerText(headers['content-type']).toLowerCase() : '';
     if (type.startsWith('text/event-stream')) this.#framer = new SseFramer();
     else this.#json = type.startsWith('application/json');
+    // An error event may have to end a stream: its length is not known before it has ended.
+    const without = this.#framer === null ? null : 'content-length';
+    this.#head = responseHeaders(headers, this.#options.responseHeaders, without);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
+    if (this.#settled || chunk.length === 0) return; // undici's parser hands on nothing after a pause
     const nowMs = performance.now();
     this.lastSignAtMs = nowMs;
     let bytes: Buffer | null = chunk;
@@ -169,7 +172,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
     if (this.#settled) return;
     const rest = this.#framer?.held ?? null;
     if (rest !== null) {
-      if (!isWholePayload(rest)) {
+      if (!this.tap.done && !isWhole(rest)) {
         this.#upstreamFailed('stream ended within an event');
         return;
       }
@@ -178,6 +181,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
     }
     if (this.#head !== null) this.#writeHead();
     this.#client.end();
+    if (this.#client.writableLength > 0) destroyUnread(this.#client, this.#options.clientStallMs);
     this.#settle({ kind: 'completed', status: this.#status });
   }
 
@@ -235,7 +239,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
 
   /** The client has part of the answer: a stream gets a last, well-formed error event, anything else is cut. */
   #endWithError(message: string, code: number): void {
-    if (this.#framer === null) {
+    if (this.#framer === null || this.#framer.isCut) {
       this.#client.destroy();
       return;
     }
@@ -251,7 +255,9 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
   }
 }
 
-function isWholePayload(rest: Buffer): boolean {
-  const payload = payloadOf(rest);
-  return payload === '[DONE]' || parseJson(payload) !== undefined;
+/** Closes the connection of a client that has not taken the rest of its answer within `limitMs`; nothing else would. */
+function destroyUnread(client: ServerResponse, limitMs: number): void {
+  const timer = setTimeout(() => client.destroy(), limitMs);
+  const clear = (): void => clearTimeout(timer);
+  client.once('finish', clear).once('close', clear);
 }

@@ -15,6 +15,23 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
     .filter((piece) => piece.length > 0);
 }
 
+/** Offsets at which an event may end: behind every blank line, and behind its CR where an LF follows. */
+function blankLineEnds(text: string): number[] {
+  const ends: number[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] !== '\r' && text[at] !== '\n') continue;
+    const isBlank = at === start;
+    if (isBlank && at > 0) ends.push(at + 1);
+    if (text[at] === '\r' && text[at + 1] === '\n') {
+      at++;
+      if (isBlank && at > 1) ends.push(at + 1);
+    }
+    start = at + 1;
+  }
+  return ends;
+}
+
 describe('SseFramer', () => {
   it('hands on a chunk that ends with an event as it is', () => {
     const chunk = Buffer.from('data: {"a":1}\n\ndata: {"b":2}\n\n');
@@ -53,11 +70,36 @@ describe('SseFramer', () => {
     );
   });
 
-  it('passes an endless event on rather than hold it', () => {
+  it('takes every end of a line for one: the same as a naive reading, wherever the input is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', '\r', '\n', '\r\n'), maxLength: 40 }),
+        fc.array(fc.nat(), { maxLength: 9 }),
+        (text, cuts) => {
+          const { out, held } = run(cut(Buffer.from(text), cuts));
+          expect(String(Buffer.concat([...out, held]))).toBe(text);
+          const ends = blankLineEnds(text);
+          let passed = 0;
+          for (const piece of out) {
+            passed += piece.length;
+            expect(ends).toContain(passed);
+          }
+          // Nothing that is whole is held back; of a last CR LF the LF may be to come.
+          expect(String(held).replace(/^[\r\n]+/, '')).not.toMatch(/\r\r|\n\n|\n\r./s);
+        },
+      ),
+      { seed: 5, numRuns: 2000 },
+    );
+  });
+
+  it('passes an endless event on rather than hold it, and says so until its end has come', () => {
     const framer = new SseFramer();
     let passed = 0;
     for (let i = 0; i < 40; i++) passed += framer.push(Buffer.alloc(16 * 1024, 'x'))?.length ?? 0;
     expect(passed).toBeGreaterThan(256 * 1024);
     expect(framer.held?.length ?? 0).toBeLessThanOrEqual(256 * 1024);
+    expect([framer.push(Buffer.alloc(0)), framer.isCut]).toEqual([null, true]);
+    framer.push(Buffer.from('x\n\ndata: 2'));
+    expect([framer.isCut, String(framer.held)]).toEqual([false, 'data: 2']);
   });
 });
