@@ -383,12 +383,19 @@ const PLANTED: readonly Planted[] = [
     found: { 'nats-unreachable': /nats-server --jetstream/, 'redis-unreachable': /redis-server --appendonly yes/ },
   },
   {
-    mistake: 'a NATS that is too old and has no JetStream',
+    mistake: 'a NATS that is too old, has no JetStream and takes small messages only',
     plant: async () => [
       ...['--engine', (await sim()).url, '--tokenizer', simTokenizer],
-      ...['--nats', `nats://127.0.0.1:${await sayingServer('INFO {"version":"2.7.4"} \r\nPONG\r\n')}`],
+      ...[
+        '--nats',
+        `nats://127.0.0.1:${await sayingServer('INFO {"version":"2.7.4","max_payload":65536} \r\nPONG\r\n')}`,
+      ],
     ],
-    found: { 'nats-too-old': /upgrade nats-server/, 'nats-without-jetstream': /--jetstream/ },
+    found: {
+      'nats-too-old': /upgrade nats-server/,
+      'nats-without-jetstream': /--jetstream/,
+      'nats-payload-small': /max_payload/,
+    },
   },
   {
     mistake: 'a Redis that throws keys away',

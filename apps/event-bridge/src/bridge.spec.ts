@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createMemoryBus } from '@sluice/bus';
 import type { Bus } from '@sluice/bus';
-import { kvFeed, kvResync } from '@sluice/contracts';
+import { kvFeed, kvResync, readKvBatchHeader } from '@sluice/contracts';
 import { openKvEventStream } from '@sluice/engine-wire';
 import type { KvEventStreamOptions } from '@sluice/engine-wire';
 import { poolId, workerId } from '@sluice/model';
@@ -362,6 +362,41 @@ describe('the bridge', () => {
     await eventually(() => expect(receiver.held.keys.size).toBe(25_000));
     expect(Math.max(...receiver.operations)).toBeLessThanOrEqual(20_000);
     expect(receiver.violations).toEqual([]);
+  });
+
+  it('sends a worker anew when the bus has given up a batch of it, not over and over where that is given up too', async () => {
+    const engine = await rank();
+    const inner = bus;
+    const listeners: Parameters<Bus['onDrop']>[0][] = [];
+    let refused = 0;
+    let mostOperations = 2;
+    const refusing: Pick<Bus, 'append' | 'onDrop'> = {
+      append: (stream, tokens, bytes) => {
+        if (readKvBatchHeader(bytes).operations <= mostOperations) return inner.append(stream, tokens, bytes);
+        refused++;
+        for (const listener of listeners) listener(stream, tokens);
+      },
+      onDrop: (listener) => {
+        listeners.push(listener);
+        return () => undefined;
+      },
+    };
+    bus = new Proxy(inner, {
+      get(target, name) {
+        const value: unknown = Reflect.get(name in refusing ? refusing : target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const receiver = new Receiver(bus, POOL, 'w');
+    const running = await startBridge(fleetOf([workerOf('w', sourceOf(engine))]));
+    await isLive(running);
+    engine.step(stored({ sequence: A }));
+    await eventually(() => expect(refused).toBeGreaterThanOrEqual(2));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // without a pause it would be every 10 ms
+    expect(refused).toBeLessThan(6);
+    mostOperations = 100;
+    await agrees(receiver, engine);
   });
 
   it('loses a batch that it cannot read, and says so', async () => {

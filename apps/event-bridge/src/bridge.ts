@@ -4,6 +4,7 @@ import type { FleetSource } from '@sluice/discovery';
 import type { KvEventStream, KvEventStreamOptions } from '@sluice/engine-wire';
 import type { Fleet, KvEventSource, PoolSpec, WorkerSpec } from '@sluice/model';
 import type { BatchSpans, Logger } from '@sluice/telemetry';
+import { DropRepair } from './feed/drop-repair.ts';
 import { newRankCounters } from './feed/rank-counters.ts';
 import type { RankCounters } from './feed/rank-counters.ts';
 import { RankReader } from './feed/rank-reader.ts';
@@ -51,8 +52,7 @@ const TOKENIZER_RETRY_MS = 5_000;
 export class Bridge {
   readonly #options: BridgeOptions;
   readonly #ranks = new Map<string, Rank>();
-  /** Workers of which the bus dropped batches while it was disconnected. */
-  readonly #dropped = new Set<string>();
+  readonly #dropRepair: DropRepair;
   readonly #subscriptions: Unsubscribe[] = [];
   /** Counts of readers that are gone. */
   readonly #retired: BridgeTotals = { ...newRankCounters(), ...newTableCounters() };
@@ -60,6 +60,11 @@ export class Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
+    this.#dropRepair = new DropRepair({
+      resend: (worker) => this.resync(worker),
+      isConnected: () => options.bus.state() === 'connected',
+      now: () => performance.now(),
+    });
   }
 
   /** Resolves when every tokenizer was loaded or found wanting; the streams are opened, not awaited. */
@@ -69,10 +74,10 @@ export class Bridge {
       bus.subscribe(kvResync, ({ pool, worker }) => this.#onResync(pool, worker)),
       bus.subscribe(kvTraced, (batch, trace) => this.#options.spans?.trace(batch, trace)),
       bus.onDrop((stream, tokens) => {
-        if (stream.name === kvDeltas.name) this.#onDrop(tokens[1] ?? '');
+        if (stream.name === kvDeltas.name) this.#dropRepair.onDrop(tokens[1] ?? '');
       }),
       bus.onState((state) => {
-        if (state === 'connected') this.#resendDropped();
+        if (state === 'connected') this.#dropRepair.onConnected();
       }),
       fleet.subscribe((changed) => void this.#follow(changed)),
     );
@@ -83,6 +88,7 @@ export class Bridge {
   stop(): void {
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     if (this.#reports !== null) clearInterval(this.#reports);
+    this.#dropRepair.stop();
     for (const id of [...this.#ranks.keys()]) this.#drop(id);
   }
 
@@ -185,7 +191,7 @@ export class Bridge {
     const rank = this.#ranks.get(id);
     if (rank === undefined) return;
     this.#ranks.delete(id);
-    this.#dropped.delete(id);
+    this.#dropRepair.forget(id);
     if (rank.retry !== null) clearTimeout(rank.retry);
     if (rank.view.kind !== 'read') return;
     const { reader } = rank.view;
@@ -203,17 +209,6 @@ export class Bridge {
       const asked = view.worker.pool === pool && (worker === null || view.worker.id === worker);
       if (asked && view.kind === 'read') view.reader.resync();
     }
-  }
-
-  /** Receivers miss batches: they get everything anew, once it can reach them. */
-  #onDrop(worker: string): void {
-    this.#dropped.add(worker);
-    if (this.#options.bus.state() === 'connected') this.#resendDropped();
-  }
-
-  #resendDropped(): void {
-    for (const worker of this.#dropped) this.resync(worker);
-    this.#dropped.clear();
   }
 
   #reportAll(): void {

@@ -45,6 +45,7 @@ export const SEVERITY_OF = {
   'nats-unauthorized': 'error',
   'nats-too-old': 'error',
   'nats-without-jetstream': 'error',
+  'nats-payload-small': 'error',
   'redis-unreachable': 'error',
   'redis-unauthorized': 'error',
   'redis-too-old': 'error',

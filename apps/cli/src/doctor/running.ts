@@ -22,25 +22,32 @@ export async function examineRunning(origins: readonly string[], token: string |
   return {
     examined: reports.flatMap(({ examined }) => examined),
     findings: reports.flatMap(({ findings }) => findings),
-    engines: reports.flatMap(({ engines }) => engines),
+    engines: distinctEngines(reports.flatMap(({ engines }) => engines)),
   };
 }
+
+/** Several routers have the same fleet: of two addresses of one engine, the second is told of by the router that has it. */
+const distinctEngines = (engines: readonly NamedEngine[]): NamedEngine[] => {
+  const found = new Map<string, NamedEngine>();
+  for (const engine of engines) if (!found.has(engine.id)) found.set(engine.id, engine);
+  return [...found.values()];
+};
 
 async function examineAdmin(origin: string, token: string | null): Promise<RunningReport> {
   try {
     const client = await AdminClient.connect(origin, token);
     const findings: Finding[] = [];
-    let engines: NamedEngine[] = [];
+    const engines: NamedEngine[] = [];
     for (const [service, status] of client.services) findings.push(...readinessFindings(service, status));
-    if (client.services.has('router')) {
+    for (const router of client.routers.filter((name) => client.isReached(name))) {
       const [workers, index] = await Promise.all([
-        client.get<WorkersView>('router', '/workers'),
-        client.get<IndexReplica>('router', '/index'),
+        client.get<WorkersView>(router, '/workers'),
+        client.get<IndexReplica>(router, '/index'),
       ]);
-      findings.push(...routerFindings(workers, index));
-      engines = await enginesOf(workers, index);
+      findings.push(...routerFindings(workers, index, client.routers.length > 1 ? `${router}: ` : ''));
+      engines.push(...(await enginesOf(workers, index)));
     }
-    if (client.services.has('event-bridge')) {
+    if (client.services.has('event-bridge') && client.isReached('event-bridge')) {
       findings.push(...feedFindings(await client.get<RanksView>('event-bridge', '/ranks')));
     }
     const names = [...client.services.keys()].join(', ');
@@ -66,6 +73,7 @@ const FIXES: Readonly<Record<string, string>> = {
   index: 'do event-bridge and kv-index run? `sluice doctor --admin URL` of each says what their events lack',
   ranks: 'its log says why its bus or its readers did not start',
   dataPlane: 'is ROUTER_PORT taken? The log of the router says why it did not open',
+  reached: 'does it run, and is its address in CONSOLE_SERVICES of the console right?',
   drain: 'it is shutting down: start it again if that was not meant',
 };
 const WORKERS_FIXES: Readonly<Record<string, string>> = {
@@ -83,21 +91,22 @@ function readinessFindings(service: string, { ready, checks }: ServiceStatus): F
           ready ? 'service-degraded' : 'service-not-ready',
           service,
           `its check '${check}' fails: ${detail}`,
-          (check === 'workers' ? WORKERS_FIXES[service] : FIXES[check]) ??
+          (check === 'workers' ? WORKERS_FIXES[service.startsWith('router') ? 'router' : service] : FIXES[check]) ??
             'the log of the service says more; SLUICE_LOG_LEVEL=debug makes it say most',
         ),
       )
   );
 }
 
-function routerFindings({ workers }: WorkersView, index: IndexReplica): Finding[] {
+/** @param by put before what is found, to say of which router it is where there are several */
+function routerFindings({ workers }: WorkersView, index: IndexReplica, by: string): Finding[] {
   const down = workers
     .filter(({ up }) => !up)
     .map(({ worker, url, reason, state }) =>
       finding(
         'worker-down',
         `worker ${worker}`,
-        `takes no requests: ${reason === '' ? state : reason}`,
+        `${by}takes no requests: ${reason === '' ? state : reason}`,
         `curl ${url}/health and the log of the engine; the router tries it again by itself`,
       ),
     );
@@ -108,8 +117,8 @@ function routerFindings({ workers }: WorkersView, index: IndexReplica): Finding[
         'signals-stale',
         `worker ${worker}`,
         signalAgeMs === null
-          ? 'its load was never read from /metrics'
-          : `its load was last read from /metrics ${duration(signalAgeMs)} ago`,
+          ? `${by}its load was never read from /metrics`
+          : `${by}its load was last read from /metrics ${duration(signalAgeMs)} ago`,
         `curl ${url}/metrics: vLLM without --disable-log-stats, SGLang with --enable-metrics`,
       ),
     );
@@ -119,7 +128,7 @@ function routerFindings({ workers }: WorkersView, index: IndexReplica): Finding[
       finding(
         'prompts-approximate',
         `pool ${pool}`,
-        `prompts are matched by text that was routed before: ${reason}`,
+        `${by}prompts are matched by text that was routed before: ${reason}`,
         'tokenizer: DIR of the pool in the fleet file, with tokenizer.json, tokenizer_config.json and the chat template',
       ),
     );

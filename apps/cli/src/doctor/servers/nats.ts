@@ -5,11 +5,14 @@ import { exchange } from '../net/exchange.ts';
 const DEFAULT_PORT = 4222;
 /** Ordered consumers and flow control as libs/bus uses them. */
 const OLDEST = [2, 9] as const;
+/** A page of 20,000 blocks in base64, as kv-index sends them to routers. */
+const LARGEST_MESSAGE_BYTES = 704 * 1024;
 const SUBJECT = 'nats';
 
 interface ServerInfo {
   readonly version?: string;
   readonly jetstream?: boolean;
+  readonly max_payload?: number;
   readonly auth_required?: boolean;
   readonly tls_required?: boolean;
 }
@@ -88,6 +91,16 @@ function natsFindings(info: ServerInfo, error: string | null, shown: string): Fi
         SUBJECT,
         `${shown} runs without JetStream: KV events have nothing to wait in, and no index follows them`,
         'start nats-server with --jetstream (and --store_dir DIR), or put `jetstream {}` into its configuration',
+      ),
+    );
+  }
+  if (info.max_payload !== undefined && info.max_payload < LARGEST_MESSAGE_BYTES) {
+    findings.push(
+      finding(
+        'nats-payload-small',
+        SUBJECT,
+        `${shown} takes messages of ${info.max_payload} bytes at most: what an engine with many blocks holds never reaches the index`,
+        'take max_payload out of the configuration of nats-server (its default is 1 MiB), or raise it to that',
       ),
     );
   }
