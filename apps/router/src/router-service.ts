@@ -3,7 +3,7 @@ import type { DecisionRecord } from '@sluice/contracts';
 import { watchFleet } from '@sluice/discovery';
 import type { FleetSource } from '@sluice/discovery';
 import type { Signal } from '@sluice/model';
-import type { Service, ServiceContext, ServiceStatus } from '@sluice/nest-kit';
+import type { Service, ServiceContext } from '@sluice/nest-kit';
 import { NO_TRACING } from '@sluice/telemetry';
 import { createUpstreamPool } from '@sluice/upstream';
 import type { RouterConfig } from './config.ts';
@@ -13,22 +13,24 @@ import { createShadowMetrics } from './decision/shadow-metrics.ts';
 import { Shadows } from './decision/shadows.ts';
 import { FILLED_SIGNALS } from './fleet/fleet-policy.ts';
 import { FleetView } from './fleet/fleet-view.ts';
-import { FlowGate } from './flow/flow-gate.ts';
-import { FlowMetrics } from './flow/flow-metrics.ts';
+import { LatencyView } from './fleet/latency-view.ts';
 import { ScrapeLoop } from './fleet/scrape-loop.ts';
 import type { Engine } from './fleet/worker.ts';
 import { registerWorkerMetrics } from './fleet/worker-metrics.ts';
+import { FlowGate } from './flow/flow-gate.ts';
+import { FlowMetrics } from './flow/flow-metrics.ts';
+import { followSettings } from './follow-settings.ts';
+import { registerGauges } from './gauges.ts';
 import { DataPlane } from './http/data-plane.ts';
-import { LatencyView } from './latency-view.ts';
 import { LiveStream } from './live/live-stream.ts';
 import { RecentLatency } from './live/recent-latency.ts';
-import { followSettings } from './live-settings.ts';
-import { createRouterMetrics, registerGauges } from './metrics.ts';
-import type { Gauges } from './metrics.ts';
+import { createRouterMetrics } from './metrics.ts';
 import { EventFeed } from './prefix/event-feed.ts';
 import { PrefixView } from './prefix/prefix-view.ts';
 import { createLagMetric, registerReplicaMetrics } from './prefix/replica-metrics.ts';
 import { BodyReader } from './request/body-reader.ts';
+import { ledgerOf, statusOf } from './router-status.ts';
+import type { Ledgered } from './router-status.ts';
 import { RouterModule } from './router.module.ts';
 import type { Router } from './router.ts';
 import { SiblingLink } from './siblings/sibling-link.ts';
@@ -38,7 +40,7 @@ export interface RouterService extends Service {
   /** Origin of the data plane; null until it listens. */
   dataPlaneUrl(): string | null;
   /** What the ledgers of all pools say is in flight, in sum: zero when nothing is. */
-  ledger(): { readonly requests: number; readonly tokens: number };
+  ledger(): Ledgered;
   /** A decision by its id; null when it is not, or no longer, in the log. */
   decision(id: string): DecisionRecord | null;
 }
@@ -66,7 +68,7 @@ export function createRouterService(
   const { fleet, feed, latency, siblings, upstream, logger, bus } = router;
   const dataPlane = new DataPlane(router);
   const live = new LiveStream(router);
-  registerGauges(context.metrics, gaugesOf(router, dataPlane));
+  registerGauges(context.metrics, router, dataPlane);
   registerWorkerMetrics(context.metrics, () => fleet.pools.values(), now);
   registerReplicaMetrics(context.metrics, router.prefix, feed, () => fleet.pools.values());
   const unsubscribes: (() => void)[] = [];
@@ -115,7 +117,10 @@ export function createRouterService(
   };
 }
 
-/** Constructs the parts and ties them together; the only place that knows all of them. */
+/**
+ * Constructs the parts and ties them together; the only place that knows all of them. Parts that need each other meet in
+ * closures, which nothing calls before all of them are made.
+ */
 function assemble(
   config: RouterConfig,
   context: ServiceContext,
@@ -231,61 +236,3 @@ function assemble(
     });
   return { router, source, scrapes };
 }
-
-function statusOf({ fleet, bus, prefix, feed, latency, siblings }: Router, url: string | null): ServiceStatus {
-  const workers = [...fleet.workers()];
-  const up = workers.filter(({ engine }) => engine.health.state === 'up').length;
-  const events = workers.filter(({ spec }) => spec.kvEvents !== null);
-  const live = events.filter((worker) => prefix.hasEvents(worker) && feed.confidence(worker.spec.id) === 'live').length;
-  const approximate = [...fleet.pools.values()].filter(({ kit }) => kit === null);
-  const connected = bus.state() === 'connected';
-  return {
-    // What makes routes worse, but not impossible, is no reason to send requests elsewhere.
-    ready: url !== null && up > 0,
-    checks: {
-      dataPlane: { ok: url !== null, detail: url ?? 'is not open' },
-      workers: { ok: up > 0, detail: `${up} of ${workers.length} up` },
-      bus: { ok: connected, detail: connected ? 'connected' : 'disconnected: routing on what was last known' },
-      index: { ok: live === events.length, detail: `${live} of ${events.length} workers with events are live` },
-      siblings: { ok: connected, detail: `${heardSiblings(siblings)} heard` },
-      tokenizers: {
-        ok: approximate.length === 0,
-        detail: approximate.map(({ id, kitReason }) => `${id}: ${kitReason}`).join('; ') || 'every pool has one',
-      },
-      latency: {
-        ok: true,
-        detail: latency.version === null ? 'priors of the profile' : `learned, version ${latency.version}`,
-      },
-    },
-  };
-}
-
-const heardSiblings = (siblings: SiblingLink): number =>
-  new Set(siblings.views().flatMap(({ siblings: heard }) => heard.map(({ router }) => router))).size;
-
-function ledgerOf({ fleet }: Router): { requests: number; tokens: number } {
-  let requests = 0;
-  let tokens = 0;
-  for (const { table } of fleet.pools.values()) {
-    const { size, inflightRequests, queuedPrefillTokens, decodeContextTokens, heldKvTokens } = table.columns;
-    for (let row = 0; row < size; row++) {
-      requests += inflightRequests[row]!;
-      tokens += queuedPrefillTokens[row]! + decodeContextTokens[row]! + heldKvTokens[row]!;
-    }
-  }
-  return { requests, tokens };
-}
-
-const gaugesOf = ({ config, fleet, latency, bodies }: Router, dataPlane: DataPlane): Gauges => ({
-  inFlight: () => dataPlane.inFlight,
-  heldBodyBytes: () => dataPlane.heldBodyBytes,
-  knownMessages: () => bodies.known,
-  policy: () => fleet.policyId,
-  *workers(): IterableIterator<readonly [string, number, number]> {
-    for (const pool of fleet.pools.values()) {
-      const { up, size } = pool.table.columns;
-      yield [pool.id, up.subarray(0, size).reduce((sum, flag) => sum + flag, 0), size];
-    }
-  },
-  parametersAgeMs: () => (config.latency === 'learned' ? performance.now() - latency.heardAtMs : null),
-});

@@ -1,22 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  kvDeltas,
-  KvBatchWriter,
-  KvFlag,
-  kvResync,
-  kvSnapshot,
-  latencyParameters,
-  routeOutcome,
-} from '@sluice/contracts';
+import { kvDeltas, KvBatchWriter, KvFlag, kvResync, kvSnapshot, routeOutcome } from '@sluice/contracts';
 import type { PayloadOf, ReplyOf } from '@sluice/contracts';
 import { rootKey, spanKey } from '@sluice/model';
 import type { PrefixRoot } from '@sluice/model';
-import { PRIORS } from '@sluice/latency-model';
 import { chatEvents, streamPieces, until } from '@sluice/upstream/testing';
-import type { RouterConfig } from './config.ts';
-import { writeByteTokenizer } from './testing/byte-tokenizer.ts';
-import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from './testing/harness.ts';
-import type { Answer, TestRouter, WorkerEngine } from './testing/harness.ts';
+import { writeByteTokenizer } from '../testing/byte-tokenizer.ts';
+import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from '../testing/harness.ts';
+import type { Answer, TestRouter, WorkerEngine } from '../testing/harness.ts';
 
 const BLOCK = 16;
 const kvEvents = { mode: 'connect', endpoint: 'tcp://127.0.0.1:1', replayEndpoint: null, topic: '' } as const;
@@ -58,7 +48,7 @@ const decisionOf = (answer: Answer): Decision =>
 const cachedBy = (decision: Decision): Record<string, number> =>
   Object.fromEntries(decision.candidates.map(({ worker: id, cachedTokens }) => [id, cachedTokens]));
 
-const start = async (withTokenizer = true, config: Partial<RouterConfig> = {}): Promise<void> => {
+const start = async (withTokenizer = true): Promise<void> => {
   const fleet = settableFleet({
     pools: [
       pool('tiny', {
@@ -69,7 +59,7 @@ const start = async (withTokenizer = true, config: Partial<RouterConfig> = {}): 
     ],
     workers: engines.map((engine) => worker(engine, 'tiny', { kvEvents: withTokenizer ? kvEvents : null })),
   });
-  router = await startRouter(fleet, config);
+  router = await startRouter(fleet);
   outcomes = [];
   router.bus.subscribe(routeOutcome, (outcome) => outcomes.push(outcome));
   await router.untilUp(2);
@@ -239,49 +229,5 @@ describe('without a tokenizer', () => {
       expect(next.worker).toBe(first.worker);
       expect(cachedBy(next)[first.worker]).toBeGreaterThan(0.8 * next.promptTokens);
     }
-  });
-});
-
-describe('latency parameters', () => {
-  it('come from the predictor when it has some', async () => {
-    await start();
-    const step = { ...PRIORS.default, apiBaseMs: 5000 };
-    const variant = {
-      pool: 'tiny',
-      variant: 'default',
-      samples: 10,
-      step,
-      ttftTailFactor: 1,
-      tpotTailFactor: 1,
-      workerBias: { a: 2 },
-      meanOutputTokens: 7,
-      bytesPerToken: 4,
-    };
-    router.bus.publish(latencyParameters, { version: 3, variants: [variant] });
-    await until(() => router.service.status().checks['latency']!.detail.includes('version 3'), 'the parameters');
-    const decision = decisionOf(await send(router.url, { body: chat('x') }));
-    const ttft = Object.fromEntries(decision.candidates.map((c) => [c.worker, c.predictedTtftMs!]));
-    expect(ttft['b']).toBeGreaterThan(5000);
-    expect(ttft['a']).toBeGreaterThan(10_000);
-    expect(decision.worker).toBe('b');
-  });
-
-  it('stay those of the profile where that is asked for', async () => {
-    await start(true, { latency: 'profile', profile: 'qwen3-32b-tp2-h100' });
-    const variant = {
-      pool: 'tiny',
-      variant: 'default',
-      samples: 10,
-      step: { ...PRIORS.default, apiBaseMs: 5000 },
-      ttftTailFactor: 1,
-      tpotTailFactor: 1,
-      workerBias: {},
-      meanOutputTokens: 7,
-      bytesPerToken: 4,
-    };
-    router.bus.publish(latencyParameters, { version: 3, variants: [variant] });
-    const decision = decisionOf(await send(router.url, { body: chat('x') }));
-    expect(decision.candidates[0]!.predictedTtftMs).toBeLessThan(100);
-    expect(router.service.status().checks['latency']!.detail).toBe('priors of the profile');
   });
 });

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { chatEvents, streamPieces, tick, until } from '@sluice/upstream/testing';
 import type { Behaviour } from '@sluice/upstream/testing';
-import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from './testing/harness.ts';
-import type { TestRouter, WorkerEngine } from './testing/harness.ts';
+import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from '../testing/harness.ts';
+import type { TestRouter, WorkerEngine } from '../testing/harness.ts';
 
 const json: Behaviour = (_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { chatEvents, streamPieces } from '@sluice/upstream/testing';
-import { chat, send } from './testing/harness.ts';
-import { serveRouter } from './testing/served-router.ts';
-import type { ServedRouter } from './testing/served-router.ts';
+import { chat, send } from '../testing/harness.ts';
+import { serveRouter } from '../testing/served-router.ts';
+import type { ServedRouter } from '../testing/served-router.ts';
 
 let router: ServedRouter;
 
