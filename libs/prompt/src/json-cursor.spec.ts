@@ -5,6 +5,13 @@ import { JsonCursor } from './json-cursor.ts';
 const cursorOver = (json: string): JsonCursor => new JsonCursor(Buffer.from(json));
 
 describe('JsonCursor', () => {
+  it('begins behind a byte order mark', () => {
+    const cursor = cursorOver('\ufeff {"a": 1}');
+    const read: unknown[] = [];
+    cursor.members((key) => read.push(key, cursor.value()));
+    expect(read).toEqual(['a', 1]);
+  });
+
   it('reads members, and leaves out any value without losing its place', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.boolean(), (object, spaced) => {

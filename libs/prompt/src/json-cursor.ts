@@ -12,6 +12,10 @@ const isSpace = (byte: number | undefined): boolean => byte === 0x20 || byte ===
 /** Bytes of a string that are looked at one by one before the search for its end is left to the machine. */
 const SHORT_STRING_BYTES = 32;
 
+/** Bytes of the UTF-8 byte order mark at the start: 3 or 0. */
+export const byteOrderMarkLength = (bytes: Uint8Array): 0 | 3 =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+
 /**
  * Reads JSON member by member over its bytes. A `tokenizer.json` is 10 MB of which a quarter million merges are never
  * needed: parsing it whole leaves the heap 100 MB larger for good, walking it leaves nothing behind.
@@ -20,10 +24,11 @@ const SHORT_STRING_BYTES = 32;
  */
 export class JsonCursor {
   private readonly bytes: Buffer;
-  private at = 0;
+  private at: number;
 
   constructor(bytes: Uint8Array) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.at = byteOrderMarkLength(bytes);
   }
 
   /** Where the value here starts, in bytes. */

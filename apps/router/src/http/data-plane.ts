@@ -82,9 +82,7 @@ export class DataPlane {
   }
 
   async #handle(request: IncomingMessage, client: ServerResponse): Promise<void> {
-    const url = request.url ?? '/';
-    const query = url.indexOf('?');
-    const path = query < 0 ? url : url.slice(0, query);
+    const path = pathOf(request.url ?? '/');
     if (this.#draining) client.setHeader('connection', 'close');
     const api = API_BY_PATH.get(path);
     if (api !== undefined) await this.#inference(api, request, client);
@@ -149,6 +147,13 @@ export class DataPlane {
   #count(api: Api, { model, code, result }: Ended): void {
     this.#router.metrics.count(api, model ?? UNKNOWN_MODEL, code, result);
   }
+}
+
+/** Path of a request target, without the origin that clients of proxies write before it (RFC 9112, 3.2.2). */
+function pathOf(target: string): string {
+  const url = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
 }
 
 function sendJson(client: ServerResponse, value: unknown): void {

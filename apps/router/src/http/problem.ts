@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { ServerResponse } from 'node:http';
 
 /** An answer that the router gives itself, as an OpenAI error object in the form that vLLM uses (`code` is the status). */
@@ -59,7 +60,8 @@ export function sendProblem(client: ServerResponse, problem: Problem, headers: r
   if (client.headersSent || client.destroyed) return;
   const { status, message, type, param } = problem;
   const body = JSON.stringify({ error: { message, type, param, code: status } });
-  client.writeHead(status, [
+  // Said anew: the response keeps the reason phrase of a head that could not be written.
+  client.writeHead(status, STATUS_CODES[status] ?? '', [
     'content-type',
     'application/json',
     'content-length',

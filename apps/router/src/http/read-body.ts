@@ -25,8 +25,8 @@ export class BodyBudget {
  * `budget` until the caller takes them out.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<ReadBody> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') return refused(request, unsupportedEncoding(encoding));
+  const encoding = request.headers['content-encoding'] ?? '';
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity') return refused(request, unsupportedEncoding(encoding));
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return refused(request, bodyTooLarge(maxBytes));
   return collect(request, maxBytes, budget);
 }

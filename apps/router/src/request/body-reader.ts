@@ -1,11 +1,11 @@
-import { JsonCursor } from '@sluice/prompt';
+import { byteOrderMarkLength, JsonCursor } from '@sluice/prompt';
 import { KnownValues } from './known-values.ts';
 
 /** Below this, parsing whole is as fast. */
 const LONG_BODY_BYTES = 16 * 1024;
 
-/** What `JSON.parse` makes of a body. @throws SyntaxError when it is not JSON. */
-export const readWhole = (body: Buffer): unknown => JSON.parse(body.toString('utf8'));
+/** What `JSON.parse` makes of a body; a byte order mark in front is left out, as engines do. @throws SyntaxError when it is not JSON. */
+export const readWhole = (body: Buffer): unknown => JSON.parse(body.toString('utf8', byteOrderMarkLength(body)));
 
 /**
  * Reads the bodies of chats. Long ones are long because they repeat: system prompts, documents, the conversation so far.

@@ -36,6 +36,37 @@ describe('parseRequest', () => {
     expect(parsed({ user: 'u' }, 'chat', 'header').session).toBe('header');
   });
 
+  it('counts no more tokens than there can be, so that sums stay exact', () => {
+    for (const huge of ['1e308', '1e400', '9007199254740993']) {
+      const body = Buffer.from(`{"min_tokens":${huge},"max_tokens":${huge},"ignore_eos":true}`);
+      const result = parseRequest('chat', body, null, null);
+      if (result.kind !== 'request') throw new Error(result.problem.message);
+      expect(expectedOutputTokens(result.request, 200)).toBe(1e8);
+    }
+  });
+
+  it('refuses bodies that say where a request goes, as headers that do are dropped', () => {
+    const problemOf = (body: object) => {
+      const result = parseRequest('chat', Buffer.from(JSON.stringify(body)), null, null);
+      return result.kind === 'problem' ? [result.problem.status, result.problem.param] : null;
+    };
+    expect(problemOf({ kv_transfer_params: { do_remote_prefill: true, remote_host: '10.0.0.9' } })).toEqual([
+      400,
+      'kv_transfer_params.remote_host',
+    ]);
+    expect(problemOf({ bootstrap_host: '10.0.0.9', bootstrap_room: 1 })).toEqual([400, 'bootstrap_host']);
+    expect(problemOf({ data_parallel_rank: 0 })).toEqual([400, 'data_parallel_rank']);
+    expect(
+      problemOf({ bootstrap_host: null, kv_transfer_params: { 'lmcache.skip_save': true, remote_host: null } }),
+    ).toBeNull();
+    expect(problemOf({ kv_transfer_params: 'x' })).toBeNull();
+  });
+
+  it('takes a byte order mark for no part of the JSON', () => {
+    const result = parseRequest('chat', Buffer.from('\ufeff{"model":"m"}'), null, null);
+    expect(result).toMatchObject({ kind: 'request', request: { model: 'm' } });
+  });
+
   it("knows the engines' defaults", () => {
     expect(parsed({ prompt: 'x' }, 'completions').maxTokens).toBe(16);
     expect(parsed({ input: 'x', stream: true }, 'embeddings')).toMatchObject({ maxTokens: 0, streamed: false });

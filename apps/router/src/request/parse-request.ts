@@ -3,6 +3,7 @@ import type { Problem } from '../http/problem.ts';
 import { badRequest } from '../http/problem.ts';
 import { readWhole } from './body-reader.ts';
 import type { BodyReader } from './body-reader.ts';
+import { namedDestination } from './named-destination.ts';
 
 export type Api = 'chat' | 'completions' | 'embeddings';
 
@@ -36,11 +37,17 @@ export type ParsedRequest =
   | { readonly kind: 'request'; readonly request: InferenceRequest }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
+const destinationNamed = (field: string): string =>
+  `${field} says where a request goes, which is not the client's to say`;
+
 /** vLLM's default for `/v1/completions`. */
 const COMPLETIONS_MAX_TOKENS = 16;
 
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
-const positive = (value: unknown): number | null => (typeof value === 'number' && value >= 1 ? value : null);
+/** More than any engine's context. What is counted in sums must not be so large that they lose what is small. */
+const MOST_TOKENS = 1e8;
+const positive = (value: unknown): number | null =>
+  typeof value === 'number' && value >= 1 ? Math.min(value, MOST_TOKENS) : null;
 
 /**
  * Parses a body, once. Fields of the wrong type count as absent: the engine's own answer about them passes through.
@@ -66,6 +73,8 @@ export function parseRequest(
   if (fields['model'] !== undefined && fields['model'] !== null && text(fields['model']) === null) {
     return { kind: 'problem', problem: badRequest('model must be a non-empty string', 'model') };
   }
+  const destination = namedDestination(fields);
+  if (destination !== null) return { kind: 'problem', problem: badRequest(destinationNamed(destination), destination) };
   const asked = positive(fields['max_completion_tokens']) ?? positive(fields['max_tokens']);
   const maxTokens = api === 'embeddings' ? 0 : (asked ?? (api === 'completions' ? COMPLETIONS_MAX_TOKENS : null));
   const minTokens = fields['ignore_eos'] === true && maxTokens !== null ? maxTokens : positive(fields['min_tokens']);
