@@ -1,9 +1,11 @@
 // Fake engines on PORTS ports in one process: the cheapest answers there can be, the metrics page of a real vLLM.
-// Usage: node engines.bench.ts COUNT; prints {"urls": [...]} when all of them listen.
+// Usage: node engines.bench.ts COUNT [--kv-events]; prints {"urls": [...], "kvEvents": [...] | null} when all of them listen.
+// With --kv-events they have vLLM's prefix cache and publish its events over ZeroMQ.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { PrefixCache, PromptTokens } from './prefix-cache.bench.ts';
 
 const SSE_CHUNKS = 128;
 const metricsPage = readFileSync(new URL('../../../../libs/engine-wire/testdata/metrics-queued.txt', import.meta.url));
@@ -29,22 +31,24 @@ function metrics(url: string): Buffer {
   return page;
 }
 
-const usage = {
-  prompt_tokens: 1000,
-  total_tokens: 1128,
-  completion_tokens: 128,
-  prompt_tokens_details: { cached_tokens: 0 },
-};
-const whole = Buffer.from(
-  JSON.stringify({
-    id: 'chatcmpl-0123456789abcdef',
-    object: 'chat.completion',
-    created: 1795408968,
-    model: 'bench',
-    choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(200) }, finish_reason: 'stop' }],
-    usage,
-  }),
-);
+/** Of the load's prompts, where nobody tokenises them. */
+const BYTES_PER_TOKEN = 4.3;
+const whole = (promptTokens: number, cachedTokens: number): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      id: 'chatcmpl-0123456789abcdef',
+      object: 'chat.completion',
+      created: 1795408968,
+      model: 'bench',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(200) }, finish_reason: 'stop' }],
+      usage: {
+        prompt_tokens: promptTokens,
+        total_tokens: promptTokens + 128,
+        completion_tokens: 128,
+        prompt_tokens_details: { cached_tokens: cachedTokens },
+      },
+    }),
+  );
 const chunk = (content: string): Buffer => {
   const choices = [{ index: 0, delta: { content }, logprobs: null, finish_reason: null, token_ids: null }];
   const event = {
@@ -72,24 +76,36 @@ function paced(response: ServerResponse): void {
   next();
 }
 
-function handle(request: IncomingMessage, response: ServerResponse): void {
+function handle(cache: PrefixCache | null, request: IncomingMessage, response: ServerResponse): void {
   if (request.url?.startsWith('/metrics') === true) {
     const page = metrics(request.url);
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4', 'content-length': page.length }).end(page);
   } else if (request.method === 'GET') response.writeHead(200, { 'content-length': 0 }).end();
   else {
-    request.resume().on('end', () => {
-      if (request.headers['x-bench-sse'] !== undefined) paced(response);
-      else response.writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length }).end(whole);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (cache !== null) chunks.push(chunk);
+    });
+    request.on('end', () => {
+      const computed = cache?.compute(Buffer.concat(chunks));
+      if (request.headers['x-bench-sse'] !== undefined) return paced(response);
+      const promptTokens = computed?.promptTokens ?? Math.round(length / BYTES_PER_TOKEN);
+      const answer = whole(promptTokens, computed?.cachedTokens ?? 0);
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer);
     });
   }
 }
 
-const urls = await Promise.all(
+const tokens = process.argv.includes('--kv-events') ? await PromptTokens.load() : null;
+const engines = await Promise.all(
   Array.from({ length: Number(process.argv[2]) }, async () => {
-    const server = createServer({ keepAliveTimeout: 60_000 }, handle);
+    const cache = tokens === null ? null : await PrefixCache.open(tokens);
+    const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => handle(cache, request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, kvEvents: cache?.addresses ?? null };
   }),
 );
-console.log(JSON.stringify({ urls }));
+const kvEvents = tokens === null ? null : engines.map((engine) => engine.kvEvents);
+console.log(JSON.stringify({ urls: engines.map(({ url }) => url), kvEvents }));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { freePort, startNats } from '@sluice/process';
 import { idleShare, measure } from './load.bench.ts';
 import type { Measured, Shape } from './load.bench.ts';
+import type { KvAddresses } from './prefix-cache.bench.ts';
 import { here, Processes, root } from './processes.bench.ts';
 
 const smoke = process.argv.includes('--smoke');
@@ -40,49 +41,119 @@ function claim(id: string, value: number, unit: string): void {
   claims.push({ id: `proxy.${id}`, value: Number(value.toPrecision(4)), unit, bar: null, met: null });
 }
 
-async function compare(workers: number, natsUrl: string | null): Promise<void> {
-  const engines = await processes.start<{ urls: string[] }>([here('engines.bench.ts'), String(workers)]);
-  const relay = await processes.start<{ url: string }>([here('relay.bench.ts'), ...engines.said.urls]);
-  const router = await processes.startRouter(engines.said.urls, natsUrl);
+/** What is measured: a process that takes requests. */
+interface Arm {
+  readonly name: 'relay' | 'router' | 'events';
+  readonly url: string;
+  readonly pid: number;
+  /** Of its Prometheus page; null where it has none. */
+  readonly metricsUrl: string | null;
+}
+
+/** Relay and router in front of engines without KV events, and a router whose engines have them, on a NATS of its own. */
+async function startArms(workers: number, nats: readonly (string | null)[]): Promise<Arm[]> {
+  const plain = await processes.start<{ urls: string[] }>([here('engines.bench.ts'), String(workers)]);
+  const relay = await processes.start<{ url: string }>([here('relay.bench.ts'), ...plain.said.urls]);
+  const { url, pid } = await processes.startRouter(plain.said.urls, nats[0]!);
+  const arms: Arm[] = [
+    { name: 'relay', url: relay.said.url, pid: relay.pid, metricsUrl: null },
+    { name: 'router', url, pid, metricsUrl: null },
+  ];
+  const eventsNats = nats[1] ?? null;
+  if (eventsNats === null) return arms;
+  const engines = await processes.start<{ urls: string[]; kvEvents: KvAddresses[] }>([
+    here('engines.bench.ts'),
+    String(workers),
+    '--kv-events',
+  ]);
+  const { urls, kvEvents } = engines.said;
+  await processes.startBridge(urls, eventsNats, kvEvents);
+  const router = await processes.startRouter(urls, eventsNats, {}, kvEvents);
+  return [...arms, { name: 'events', url: router.url, pid: router.pid, metricsUrl: `${router.adminUrl}/metrics` }];
+}
+
+/** Answers so far by how the predicted cached tokens compare with the engine's, and KV batches that were lost. */
+async function exactness(metricsUrl: string): Promise<{ equal: number; all: number; gaps: number }> {
+  const page = await (await fetch(metricsUrl)).text();
+  const sum = (name: string, label = ''): number =>
+    page
+      .split('\n')
+      .filter((line) => line.startsWith(`sluice_router_${name}{`) && line.includes(label))
+      .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
+  const agreement = 'cached_prediction_total';
+  return { equal: sum(agreement, '"equal"'), all: sum(agreement), gaps: sum('index_gaps_total') };
+}
+
+async function measureArm({ url, pid, metricsUrl }: Arm, shape: Shape): Promise<Measured & { exactShare?: number }> {
+  if (metricsUrl === null) return measure(url, pid, shape, seconds);
+  const before = await exactness(metricsUrl);
+  const measured = await measure(url, pid, shape, seconds);
+  const after = await exactness(metricsUrl);
+  if (after.gaps > 0) throw new Error(`${after.gaps} KV batches were lost on their way to the router`);
+  const answers = after.all - before.all;
+  return answers === 0 ? measured : { ...measured, exactShare: (after.equal - before.equal) / answers };
+}
+
+async function compare(workers: number, nats: readonly (string | null)[]): Promise<void> {
   try {
+    const arms = await startArms(workers, nats);
+    const router = arms.find(({ name }) => name === 'router')!;
     const idle = await idleShare(router.pid, smoke ? 2 : 10);
     claim(`idle-core-share.${workers}-workers`, idle, 'cores');
     console.log(
       `\n${workers} workers: router idle at ${(idle * 100).toFixed(1)} % of a core (scrapes a vLLM metrics page every 500 ms)`,
     );
-    console.log('              CPU ms per request     p50 ms (closed loop)   requests/s');
-    console.log('              relay      router      relay      router      relay    router');
+    const cells = (words: readonly string[]): string => words.map((word) => word.padEnd(11)).join('');
+    const perArm = ['CPU ms', '/ relay', 'p50 ms', 'requests/s'];
+    console.log(cells(['', ...arms.flatMap(({ name }) => [name, '', '', ''])]));
+    console.log(cells(['', ...arms.flatMap(() => perArm)]));
     for (const shape of shapes) {
-      const results: Record<string, Measured> = {};
-      for (const [name, target] of [
-        ['relay', { url: relay.said.url, pid: relay.pid }],
-        ['router', router],
-      ] as const) {
-        results[name] = await measure(target.url, target.pid, shape, seconds);
-        claim(`${name}-cpu-ms.${shape.name}.${workers}-workers`, results[name].cpuMsPerRequest, 'ms');
+      const row: Partial<Record<Arm['name'], Measured & { exactShare?: number }>> = {};
+      for (const arm of arms) {
+        const measured = await measureArm(arm, shape);
+        row[arm.name] = measured;
+        const of = `${shape.name}.${workers}-workers`;
+        claim(`${arm.name}-cpu-ms.${of}`, measured.cpuMsPerRequest, 'ms');
+        if (arm.name !== 'relay') {
+          claim(`${arm.name}-over-relay.${of}`, measured.cpuMsPerRequest / row.relay!.cpuMsPerRequest, 'ratio');
+        }
+        if (measured.exactShare !== undefined) claim(`${arm.name}-exact-share.${of}`, measured.exactShare, 'ratio');
       }
-      const { relay: a, router: b } = results as { relay: Measured; router: Measured };
-      claim(`router-over-relay.${shape.name}.${workers}-workers`, b.cpuMsPerRequest / a.cpuMsPerRequest, 'ratio');
-      const cell = (value: number, digits = 3): string => value.toFixed(digits).padEnd(11);
-      console.log(
-        `${shape.name.padEnd(14)}${cell(a.cpuMsPerRequest)}${cell(b.cpuMsPerRequest)} ${cell(a.p50Ms, 2)}${cell(b.p50Ms, 2)} ` +
-          `${cell(a.requests / a.seconds, 0)}${cell(b.requests / b.seconds, 0)}`,
-      );
-      data.push({ workers, shape, relay: a, router: b });
+      const numbers = Object.values(row).flatMap(({ cpuMsPerRequest, p50Ms, requests, seconds: spent }) => [
+        cpuMsPerRequest.toFixed(3),
+        (cpuMsPerRequest / row.relay!.cpuMsPerRequest).toFixed(1),
+        p50Ms.toFixed(2),
+        (requests / spent).toFixed(0),
+      ]);
+      console.log(cells([shape.name, ...numbers]));
+      data.push({ workers, shape, ...row });
     }
   } finally {
-    for (const part of [router, relay, engines]) part.stop();
+    processes.stopAll();
   }
 }
 
-const natsPort = await freePort();
-const nats = await startNats({ port: natsPort, dataDir: join(scratch, 'nats'), env: process.env }).catch(() => null);
-if (nats === null) console.log('nats-server is not on the PATH: outcomes are dropped instead of published');
+async function startOneNats(name: string): Promise<{ url: string; stop(): Promise<unknown> } | null> {
+  const port = await freePort();
+  const server = await startNats({ port, dataDir: join(scratch, name), env: process.env }).catch(() => null);
+  return server === null ? null : { url: `nats://127.0.0.1:${port}`, stop: () => server.stop() };
+}
+
+// One for each router: on the same one they would be siblings and share their bookings.
+const nats = [await startOneNats('nats'), await startOneNats('nats-events')];
+if (nats[0] === null) {
+  console.log('nats-server is not on the PATH: outcomes are dropped instead of published, and there are no KV events');
+}
 try {
-  for (const workers of [4, 100]) await compare(workers, nats === null ? null : `nats://127.0.0.1:${natsPort}`);
+  for (const workers of [4, 100]) {
+    await compare(
+      workers,
+      nats.map((server) => server?.url ?? null),
+    );
+  }
 } finally {
   processes.stopAll();
-  await nats?.stop();
+  for (const server of nats) await server?.stop();
   rmSync(scratch, { recursive: true, force: true });
 }
 
