@@ -42,6 +42,60 @@ export function createRouterMetrics(metrics: Metrics) {
   for (const route of Object.values(API_PATHS)) {
     requests.inc({ model: UNKNOWN_MODEL, code: '500', result: 'router-error', route }, 0);
   }
+  const children = new Map<string, { inc(): void }>();
+  const poolMetrics = createPoolMetrics(metrics);
+  const withCauses = (name: string, help: string, causes: readonly string[]) => {
+    const counter = metrics.counter({ name, help, labels: ['cause'] });
+    for (const cause of causes) counter.inc({ cause }, 0);
+    return counter;
+  };
+
+  return {
+    /** Counts a request. Looking a child up by its labels is dear, so it is done once per combination. */
+    count(api: Api, model: string, code: number, result: Result): void {
+      const key = `${api}|${model}|${code}|${result}`;
+      let child = children.get(key);
+      if (child === undefined) {
+        child = requests.labels({ model, code: String(code), result, route: API_PATHS[api] });
+        children.set(key, child);
+      }
+      child.inc();
+    },
+    /** The metrics of one pool, to be kept. */
+    ofPool(pool: string, model: string): PoolMetrics {
+      for (const [result, code] of Object.entries(USUAL_CODES)) {
+        requests.inc({ model, code, result, route: API_PATHS.chat }, 0);
+      }
+      return poolMetrics(pool, model);
+    },
+    decision: metrics.histogram({
+      name: 'router_decision_seconds',
+      help: 'Time to render, match, predict, choose and book',
+      buckets: DECISION_SECONDS,
+    }),
+    retries: withCauses(
+      'router_retries_total',
+      'Attempts repeated on another worker before the first byte, by what ended the first',
+      RETRY_CAUSES,
+    ),
+    upstreamErrors: withCauses(
+      'router_upstream_errors_total',
+      'Attempts that an engine failed, by kind',
+      UPSTREAM_ERROR_CAUSES,
+    ),
+    scrapes: metrics.counter({ name: 'router_scrapes_total', help: 'Looks at engines' }),
+    scrapeErrors: withCauses(
+      'router_scrape_errors_total',
+      'Looks at engines that failed: bad (refused, not well), timeout',
+      SCRAPE_CAUSES,
+    ),
+  };
+}
+export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
+export type PoolMetrics = ReturnType<ReturnType<typeof createPoolMetrics>>;
+
+/** Metrics of what a pool's attempts came to. Returns those of one pool, with the first name of its model as a label. */
+function createPoolMetrics(metrics: Metrics) {
   const ttft = metrics.histogram({
     name: 'router_ttft_seconds',
     help: 'Arrival to first content of completed streams, time in the queue included',
@@ -75,72 +129,27 @@ export function createRouterMetrics(metrics: Metrics) {
     help: 'Output tokens of completed answers',
     labels: ['pool'],
   });
-  const withCauses = (name: string, help: string, causes: readonly string[]) => {
-    const counter = metrics.counter({ name, help, labels: ['cause'] });
-    for (const cause of causes) counter.inc({ cause }, 0);
-    return counter;
-  };
   const predictionsOf = createPredictionMetrics(metrics);
-  const children = new Map<string, { inc(): void }>();
 
-  return {
-    /** Counts a request. Looking a child up by its labels is dear, so it is done once per combination. */
-    count(api: Api, model: string, code: number, result: Result): void {
-      const key = `${api}|${model}|${code}|${result}`;
-      let child = children.get(key);
-      if (child === undefined) {
-        child = requests.labels({ model, code: String(code), result, route: API_PATHS[api] });
-        children.set(key, child);
-      }
-      child.inc();
-    },
-    /** The metrics of one pool, to be kept. */
-    ofPool(pool: string, model: string) {
-      const ofRoute = (api: Api) => {
-        const labels = { model, route: API_PATHS[api] };
-        for (const histogram of [ttft, tpot, e2e]) histogram.zero(labels);
-        return { ttft: ttft.labels(labels), tpot: tpot.labels(labels), e2e: e2e.labels(labels) };
-      };
-      const ofSlo = (name: 'ttft' | 'tpot') => ({
-        met: slo.labels({ pool, slo: name, outcome: 'met' }),
-        missed: slo.labels({ pool, slo: name, outcome: 'missed' }),
-      });
-      const own = {
-        routes: { chat: ofRoute('chat'), completions: ofRoute('completions'), embeddings: ofRoute('embeddings') },
-        slo: { ttft: ofSlo('ttft'), tpot: ofSlo('tpot') },
-        prompts: { exact: prompts.labels({ pool, layout: 'exact' }), plain: prompts.labels({ pool, layout: 'plain' }) },
-        outputTokens: outputTokens.labels({ pool }),
-        predictions: predictionsOf(pool),
-      };
-      for (const { met, missed } of Object.values(own.slo)) for (const child of [met, missed]) child.inc(0);
-      for (const child of [...Object.values(own.prompts), own.outputTokens]) child.inc(0);
-      for (const [result, code] of Object.entries(USUAL_CODES)) {
-        requests.inc({ model, code, result, route: API_PATHS.chat }, 0);
-      }
-      return own;
-    },
-    decision: metrics.histogram({
-      name: 'router_decision_seconds',
-      help: 'Time to render, match, predict, choose and book',
-      buckets: DECISION_SECONDS,
-    }),
-    retries: withCauses(
-      'router_retries_total',
-      'Attempts repeated on another worker before the first byte, by what ended the first',
-      RETRY_CAUSES,
-    ),
-    upstreamErrors: withCauses(
-      'router_upstream_errors_total',
-      'Attempts that an engine failed, by kind',
-      UPSTREAM_ERROR_CAUSES,
-    ),
-    scrapes: metrics.counter({ name: 'router_scrapes_total', help: 'Looks at engines' }),
-    scrapeErrors: withCauses(
-      'router_scrape_errors_total',
-      'Looks at engines that failed: bad (refused, not well), timeout',
-      SCRAPE_CAUSES,
-    ),
+  return (pool: string, model: string) => {
+    const ofRoute = (api: Api) => {
+      const labels = { model, route: API_PATHS[api] };
+      for (const histogram of [ttft, tpot, e2e]) histogram.zero(labels);
+      return { ttft: ttft.labels(labels), tpot: tpot.labels(labels), e2e: e2e.labels(labels) };
+    };
+    const ofSlo = (name: 'ttft' | 'tpot') => ({
+      met: slo.labels({ pool, slo: name, outcome: 'met' }),
+      missed: slo.labels({ pool, slo: name, outcome: 'missed' }),
+    });
+    const own = {
+      routes: { chat: ofRoute('chat'), completions: ofRoute('completions'), embeddings: ofRoute('embeddings') },
+      slo: { ttft: ofSlo('ttft'), tpot: ofSlo('tpot') },
+      prompts: { exact: prompts.labels({ pool, layout: 'exact' }), plain: prompts.labels({ pool, layout: 'plain' }) },
+      outputTokens: outputTokens.labels({ pool }),
+      predictions: predictionsOf(pool),
+    };
+    for (const { met, missed } of Object.values(own.slo)) for (const child of [met, missed]) child.inc(0);
+    for (const child of [...Object.values(own.prompts), own.outputTokens]) child.inc(0);
+    return own;
   };
 }
-export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
-export type PoolMetrics = ReturnType<RouterMetrics['ofPool']>;

@@ -1,10 +1,10 @@
-import { parseEngineMetrics } from '@sluice/engine-wire';
 import type { EngineSignals } from '@sluice/engine-wire';
-import type { GetOutcome, UpstreamPool } from '@sluice/upstream';
+import type { UpstreamPool } from '@sluice/upstream';
 import type { Check } from './engine-health.ts';
 import { afterCheck, afterSuccess, afterTrip } from './engine-health.ts';
 import type { FleetView } from './fleet-view.ts';
-import type { Engine, Worker } from './worker.ts';
+import { isEnough, signalsFor, SIGNALS_ONLY, signalsOf, WHOLE_PAGE } from './metrics-page.ts';
+import type { Engine } from './worker.ts';
 
 export interface ScrapeLoopOptions {
   readonly view: FleetView;
@@ -37,21 +37,6 @@ interface Watch {
   path: string;
 }
 
-const WHOLE_PAGE = '/metrics';
-/**
- * Only what is read here: 2 KB instead of some 60 or more, for the engine to write and for the router to read. vLLM serves
- * `/metrics` itself and everything below it by prometheus_client's own application, which takes the names of samples.
- * Engines that do not (SGLang, vLLM with several API servers) are read whole.
- */
-const SIGNALS_ONLY = `/metrics/?${[
-  'vllm:num_requests_waiting',
-  'vllm:num_requests_running',
-  'vllm:kv_cache_usage_perc',
-  'vllm:gpu_cache_usage_perc',
-  'vllm:cache_config_info',
-]
-  .map((name) => `name[]=${name}`)
-  .join('&')}`;
 /** Every so many looks an engine that is up is asked for its health page too. */
 const HEALTH_EVERY = 4;
 /** Shortest time between two looks that failed requests cause. */
@@ -225,24 +210,6 @@ export class ScrapeLoop {
       }
     }
   }
-}
-
-const signalsOf = (page: GetOutcome): EngineSignals[] =>
-  page.kind === 'answered' && page.status === 200 ? parseEngineMetrics(page.body) : [];
-
-const signalsFor = (ranks: readonly EngineSignals[], { spec }: Worker): EngineSignals | undefined =>
-  ranks.find(({ rank }) => rank === (spec.dpRank ?? 0));
-
-/** Whether there is all that decisions read of every worker of the engine. */
-function isEnough(engine: Engine, ranks: readonly EngineSignals[]): boolean {
-  for (const worker of engine.workers) {
-    const signals = signalsFor(ranks, worker);
-    if (signals === undefined) return false;
-    const { waitingRequests, runningRequests, kvUsage, blockSize, gpuBlocks } = signals;
-    const read = [waitingRequests, runningRequests, kvUsage, blockSize, gpuBlocks];
-    if (read.includes(null)) return false;
-  }
-  return true;
 }
 
 /** Whether every pool of the engine has another engine that is up. */

@@ -20,13 +20,43 @@ export const LIVE_COLUMNS = [
   'silentS',
 ] as const satisfies readonly LiveColumn[];
 
+/** What a column shows of a worker, which is in `row` of its pool's table. */
+type Reader = (worker: Worker, row: number, router: Router) => number;
+
 const STATES = { unknown: 0, up: 1, down: 2 } as const;
 const PREFIXES = { none: 0, incomplete: 1, live: 2 } as const;
-/** Looks at an engine that may fail before its numbers are called old. */
+/** Looks at an engine that may fail before its numbers are called old, and how old they are then at the least. */
 const LATE_LOOKS = 4;
+const LEAST_LATE_MS = 2000;
 /** HBM: see TIERS. */
 const HBM = 0;
 const width = LIVE_COLUMNS.length;
+
+/** Rounded to what a page shows: a column that has not changed is not sent. */
+const READERS: Readonly<Record<(typeof LIVE_COLUMNS)[number], Reader>> = {
+  state: ({ engine }) => STATES[engine.health.state],
+  up: ({ pool }, row) => pool.table.columns.up[row]!,
+  inflightRequests: ({ pool }, row) => pool.table.columns.inflightRequests[row]!,
+  siblingRequests: ({ pool }, row) => pool.table.columns.siblingRequests[row]!,
+  queuedPrefillTokens: ({ pool }, row) => Math.round(pool.table.columns.queuedPrefillTokens[row]!),
+  decodesRunning: ({ pool }, row) => pool.table.columns.decodesRunning[row]!,
+  runningRequests: ({ pool }, row) => pool.table.columns.runningRequests[row]!,
+  waitingRequests: ({ pool }, row) => pool.table.columns.waitingRequests[row]!,
+  heldRequests: ({ line }) => line.held,
+  kvUsage: ({ pool }, row) => Math.round(pool.table.columns.kvUsage[row]! * 1000) / 1000,
+  kvCapacityTokens: ({ pool }, row) => pool.table.columns.kvCapacityTokens[row]!,
+  cachedTokens: ({ spec, blockTokens }, _row, { prefix }) =>
+    prefix.index.held(prefix.row(spec.id), HBM) * (blockTokens ?? 0),
+  prefixes: (worker, _row, { prefix, feed }) =>
+    prefix.hasEvents(worker) ? PREFIXES[feed.confidence(worker.spec.id)] : PREFIXES.none,
+  silentS: ({ pool }, row, { config }) => silentS(pool.table.columns.signalAgeMs[row]!, config.scrapeMs),
+};
+
+/** Seconds since the engine last said its numbers: 0 while they are not old, -1 when it never has. */
+function silentS(ageMs: number, scrapeMs: number): number {
+  if (!Number.isFinite(ageMs)) return -1;
+  return ageMs > Math.max(LEAST_LATE_MS, LATE_LOOKS * scrapeMs) ? Math.floor(ageMs / 1000) : 0;
+}
 
 /** The workers as listeners were last told, and what changed since. One copy for all listeners. */
 export class LiveWorkers {
@@ -100,29 +130,12 @@ export class LiveWorkers {
     return this.#reasons.flatMap((reason, row): LiveReason[] => (reason === '' ? [] : [[row, reason]]));
   }
 
-  /** Writes the worker's numbers as they are; those of a worker that has just left the fleet stay. */
+  /** Reads the worker's numbers as they are; those of a worker that has just left the fleet stay. */
   #read(worker: Worker): void {
-    const { spec, pool, engine, line, blockTokens } = worker;
-    const { prefix, feed, config } = this.#router;
-    const { columns } = pool.table;
-    const row = pool.table.row(spec.id);
+    const row = worker.pool.table.row(worker.spec.id);
     if (row < 0) return;
-    const now = this.#now;
-    const ageMs = columns.signalAgeMs[row]!;
-    const lateMs = Math.max(2000, LATE_LOOKS * config.scrapeMs);
-    now[0] = STATES[engine.health.state];
-    now[1] = columns.up[row]!;
-    now[2] = columns.inflightRequests[row]!;
-    now[3] = columns.siblingRequests[row]!;
-    now[4] = Math.round(columns.queuedPrefillTokens[row]!);
-    now[5] = columns.decodesRunning[row]!;
-    now[6] = columns.runningRequests[row]!;
-    now[7] = columns.waitingRequests[row]!;
-    now[8] = line.held;
-    now[9] = Math.round(columns.kvUsage[row]! * 1000) / 1000;
-    now[10] = columns.kvCapacityTokens[row]!;
-    now[11] = prefix.index.held(prefix.row(spec.id), HBM) * (blockTokens ?? 0);
-    now[12] = prefix.hasEvents(worker) ? PREFIXES[feed.confidence(spec.id)] : PREFIXES.none;
-    now[13] = !Number.isFinite(ageMs) ? -1 : ageMs > lateMs ? Math.floor(ageMs / 1000) : 0;
+    for (let column = 0; column < width; column++) {
+      this.#now[column] = READERS[LIVE_COLUMNS[column]!](worker, row, this.#router);
+    }
   }
 }

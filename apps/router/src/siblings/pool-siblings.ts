@@ -1,6 +1,12 @@
 import type { LedgerMessage, PoolId } from '@sluice/model';
 import { LedgerOutbox, SiblingLedgers } from '@sluice/routing';
-import type { FleetTable } from '@sluice/routing';
+import type { FleetTable, SiblingView } from '@sluice/routing';
+
+/** The siblings of one pool, for people. */
+export interface PoolSiblingsView {
+  readonly pool: PoolId;
+  readonly siblings: readonly SiblingView[];
+}
 
 /** One pool's part in the sharing: what is to be said about it, and what was heard. */
 export class PoolSiblings {
@@ -36,5 +42,9 @@ export class PoolSiblings {
 
   leave(nowMs: number): LedgerMessage {
     return this.#outbox.leave(nowMs);
+  }
+
+  view(): PoolSiblingsView {
+    return { pool: this.pool, siblings: this.ledgers.views() };
   }
 }

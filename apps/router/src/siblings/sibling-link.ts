@@ -2,9 +2,10 @@ import type { Bus } from '@sluice/bus';
 import { decodeLedgerMessage, encodeLedgerMessage, ledgerMessages } from '@sluice/contracts';
 import type { LedgerMessage, PoolId } from '@sluice/model';
 import { SIBLING_EXPIRY_MS, SIBLING_HEARTBEAT_MS } from '@sluice/routing';
-import type { FleetTable, SiblingView } from '@sluice/routing';
+import type { FleetTable } from '@sluice/routing';
 import type { Logger, Metrics } from '@sluice/telemetry';
 import { PoolSiblings } from './pool-siblings.ts';
+import type { PoolSiblingsView } from './pool-siblings.ts';
 import { createSiblingMetrics } from './sibling-metrics.ts';
 import type { SiblingMetrics } from './sibling-metrics.ts';
 
@@ -24,11 +25,6 @@ export interface SiblingLinkOptions {
   readonly now: () => number;
   readonly heartbeatMs?: number;
   readonly expiryMs?: number;
-}
-
-export interface PoolSiblingsView {
-  readonly pool: PoolId;
-  readonly siblings: readonly SiblingView[];
 }
 
 /**
@@ -100,7 +96,7 @@ export class SiblingLink {
   }
 
   views(): PoolSiblingsView[] {
-    return [...this.#pools.values()].map(({ pool, ledgers }) => ({ pool, siblings: ledgers.views() }));
+    return [...this.#pools.values()].map((pool) => pool.view());
   }
 
   #received(poolId: string, bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { Metrics } from '@sluice/telemetry';
-import type { PoolSiblingsView } from './sibling-link.ts';
+import type { PoolSiblingsView } from './pool-siblings.ts';
 
 /** From loopback to a sibling that was held up. */
 const DELAY_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 3];
