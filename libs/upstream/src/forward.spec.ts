@@ -363,6 +363,34 @@ describe('forward', () => {
     expect(outcomes[0]).toEqual({ kind: 'timeout', phase: 'silence', firstByteSent: true });
   }, 15_000);
 
+  it('keeps nothing of clients that leave while every connection is taken, and serves who is next', async () => {
+    engine.behave(() => undefined);
+    const leave = async (count: number): Promise<void> => {
+      const before = outcomes.length;
+      const sockets = Array.from({ length: count }, () => connect(port(), '127.0.0.1'));
+      for (const socket of sockets) socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+      const entered = forwardings.length + count;
+      await until(() => forwardings.length === entered, 'the requests');
+      for (const socket of sockets) socket.destroy();
+      await until(() => outcomes.length === before + count, 'the outcomes');
+    };
+    const stuck = Array.from({ length: 8 }, () => post());
+    await until(() => engine.received.length === 8, 'the connections');
+    await leave(50);
+    expect([pool.of(engine.url).line.length, pool.of(engine.url).http.stats.queued]).toEqual([0, 0]);
+    const next = post();
+    await until(() => forwardings.length === 59, 'the next');
+    expect(pool.of(engine.url).line.length).toBe(1);
+    engine.behave((_request, response) => void response.end('{}'));
+    forwardings[0]!.giveUp('enough');
+    expect(String((await next).body)).toBe('{}');
+    expect(engine.received).toHaveLength(9);
+    for (const forwarding of forwardings.slice(1, 8)) forwarding.giveUp('enough');
+    await Promise.all(stuck);
+    await leave(8);
+    expect((await post()).status).toBe(200);
+  });
+
   it('gives an engine up when told to', async () => {
     engine.behave(() => undefined);
     const answer = post();

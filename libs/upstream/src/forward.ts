@@ -5,7 +5,8 @@ import type { TokenListener } from './answer-tap.ts';
 import { headerText, responseHeaders } from './headers.ts';
 import { SseFramer } from './sse-framer.ts';
 import { causeOf } from './page-read.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import type { Waiting } from './connection-line.ts';
+import type { EngineConnections, UpstreamPool } from './upstream-pool.ts';
 
 export interface ForwardRequest {
   readonly origin: string;
@@ -67,13 +68,10 @@ export function forward(
   client: ServerResponse,
   options: ForwardOptions,
 ): Forwarding {
-  const exchange = new Exchange(client, options);
+  const engine = pool.of(request.origin);
+  const exchange = new Exchange(engine, request, client, options);
   if (client.destroyed) exchange.clientGone('closed before dispatch');
-  else {
-    pool
-      .of(request.origin)
-      .dispatch({ method: 'POST', path: request.path, headers: request.headers, body: request.body }, exchange);
-  }
+  else engine.line.enter(exchange);
   return exchange;
 }
 
@@ -81,15 +79,18 @@ export function forward(
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** One attempt: undici's handler and the client's listeners in one object, so that a request costs few allocations. */
-class Exchange implements Dispatcher.DispatchHandler, Forwarding {
+class Exchange implements Dispatcher.DispatchHandler, Forwarding, Waiting {
   readonly done: Promise<ForwardOutcome>;
   readonly tap: AnswerTap;
   lastSignAtMs = performance.now();
 
+  readonly #engine: EngineConnections;
+  readonly #request: ForwardRequest;
   readonly #client: ServerResponse;
   readonly #options: ForwardOptions;
   #resolve!: (outcome: ForwardOutcome) => void;
   #settled = false;
+  #holdsConnection = false;
   #controller: Dispatcher.DispatchController | null = null;
   #framer: SseFramer | null = null;
   #json = false;
@@ -108,7 +109,9 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
     if (!this.#settled) this.#controller?.resume();
   };
 
-  constructor(client: ServerResponse, options: ForwardOptions) {
+  constructor(engine: EngineConnections, request: ForwardRequest, client: ServerResponse, options: ForwardOptions) {
+    this.#engine = engine;
+    this.#request = request;
     this.#client = client;
     this.#options = options;
     this.tap = new AnswerTap(options.listener, options.watchFinish);
@@ -126,6 +129,12 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
     if (this.#settled) return;
     this.#upstreamFailed(cause);
     this.#controller?.abort(new Error(cause));
+  }
+
+  start(): void {
+    this.#holdsConnection = true;
+    const { path, headers, body } = this.#request;
+    this.#engine.http.dispatch({ method: 'POST', path, headers, body }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -169,6 +178,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
   }
 
   onResponseEnd(): void {
+    this.#releaseConnection();
     if (this.#settled) return;
     const rest = this.#framer?.held ?? null;
     if (rest !== null) {
@@ -186,6 +196,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#releaseConnection();
     if (this.#settled) return;
     const cause = causeOf(error);
     if (cause === 'UND_ERR_HEADERS_TIMEOUT' || cause === 'UND_ERR_BODY_TIMEOUT') {
@@ -193,6 +204,13 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
       if (this.#firstByteSent) this.#endWithError(`The engine was silent for too long (${phase})`, 504);
       this.#settle({ kind: 'timeout', phase, firstByteSent: this.#firstByteSent });
     } else this.#upstreamFailed(cause);
+  }
+
+  /** undici tells of an end that was handled badly twice. */
+  #releaseConnection(): void {
+    if (!this.#holdsConnection) return;
+    this.#holdsConnection = false;
+    this.#engine.line.leave();
   }
 
   #upstreamFailed(cause: string): void {
@@ -248,6 +266,7 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding {
 
   #settle(outcome: ForwardOutcome): void {
     this.#settled = true;
+    this.#engine.line.quit(this);
     if (this.#stall !== null) clearTimeout(this.#stall);
     this.#client.off('close', this.#onClose);
     if (this.#drainListening) this.#client.off('drain', this.#onDrain);

@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { ConnectionLine } from './connection-line.ts';
 import { PageRead } from './page-read.ts';
 import type { GetOutcome } from './page-read.ts';
 
@@ -12,12 +13,18 @@ export interface UpstreamPoolOptions {
   readonly silenceTimeoutMs: number;
 }
 
+/** Kept-alive connections to one engine, and who waits for one. */
+export interface EngineConnections {
+  readonly http: Pool;
+  readonly line: ConnectionLine;
+}
+
 /** Kept-alive connections to engines, one undici pool per origin. */
 export interface UpstreamPool {
-  of(origin: string): Pool;
+  of(origin: string): EngineConnections;
   /** GET of a small page (metrics, health); never rejects. */
   get(origin: string, path: string, timeoutMs: number): Promise<GetOutcome>;
-  /** Closes the pools of origins that are not in `origins`; their requests in flight finish first. */
+  /** Closes the pools of origins that are not in `origins`; their requests under way finish first. */
   retain(origins: ReadonlySet<string>): void;
   /** Closes everything; requests in flight are cut. */
   close(): Promise<void>;
@@ -27,12 +34,12 @@ export interface UpstreamPool {
 const KEEP_ALIVE_MS = 4000;
 
 export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
-  const pools = new Map<string, Pool>();
+  const engines = new Map<string, EngineConnections>();
 
-  const of = (origin: string): Pool => {
-    let pool = pools.get(origin);
-    if (pool === undefined) {
-      pool = new Pool(origin, {
+  const of = (origin: string): EngineConnections => {
+    let engine = engines.get(origin);
+    if (engine === undefined) {
+      const http = new Pool(origin, {
         connections: options.connections,
         pipelining: 1,
         connectTimeout: options.connectTimeoutMs,
@@ -40,26 +47,27 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
         bodyTimeout: options.silenceTimeoutMs,
         keepAliveTimeout: KEEP_ALIVE_MS,
       });
-      pools.set(origin, pool);
+      engine = { http, line: new ConnectionLine(options.connections) };
+      engines.set(origin, engine);
     }
-    return pool;
+    return engine;
   };
 
   return {
     of,
     get: (origin, path, timeoutMs) =>
-      new Promise((resolve) => of(origin).dispatch({ method: 'GET', path }, new PageRead(timeoutMs, resolve))),
+      new Promise((resolve) => of(origin).http.dispatch({ method: 'GET', path }, new PageRead(timeoutMs, resolve))),
     retain(origins) {
-      for (const [origin, pool] of pools) {
+      for (const [origin, { http }] of engines) {
         if (origins.has(origin)) continue;
-        pools.delete(origin);
-        void pool.close();
+        engines.delete(origin);
+        void http.close();
       }
     },
     async close() {
-      const open = [...pools.values()];
-      pools.clear();
-      await Promise.all(open.map((pool) => pool.destroy()));
+      const open = [...engines.values()];
+      engines.clear();
+      await Promise.all(open.map(({ http }) => http.destroy()));
     },
   };
 }
