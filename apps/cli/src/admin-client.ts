@@ -11,6 +11,13 @@ export class AdminError extends Error {
   }
 }
 
+/** Whether nobody answered, or nobody but a console in front of it: others may still be asked. */
+export const isUnanswered = (error: unknown): error is AdminError =>
+  error instanceof AdminError && (error.status === null || error.status >= 500);
+
+/** Whether a service is a router: `router`, or `router-` and anything, where a console stands in front of several. */
+const isRouter = (service: string): boolean => service === 'router' || service.startsWith('router-');
+
 const TIMEOUT_MS = 10_000;
 
 /** The admin port of a process: of one service, or of several below `/<service>/`; or a console, which passes reads on. */
@@ -58,17 +65,17 @@ export class AdminClient {
    * `GET path` of a service's admin API.
    * @throws AdminError with the status when the answer is not 200, and when the service is not there
    */
-  get<T>(service: string, path: string): Promise<T> {
-    return askJson(this.#urlOf(service, path), { token: this.#token }) as Promise<T>;
+  async get<T>(service: string, path: string): Promise<T> {
+    return (await askJson(this.#urlOf(service, path), { token: this.#token })) as T;
   }
 
   /** `POST path` with a JSON body. @throws AdminError as {@link get} */
-  post<T>(service: string, path: string, body: object): Promise<T> {
-    return askJson(this.#urlOf(service, path), { token: this.#token, body }) as Promise<T>;
+  async post<T>(service: string, path: string, body: object): Promise<T> {
+    return (await askJson(this.#urlOf(service, path), { token: this.#token, body })) as T;
   }
 
   /** Another method that changes something. @param version that must be in force, or null. @throws AdminError as {@link get} */
-  change<T>(
+  async change<T>(
     service: string,
     method: 'POST' | 'PUT' | 'PATCH',
     path: string,
@@ -76,15 +83,28 @@ export class AdminClient {
     version: number | null,
   ): Promise<T> {
     const headers = version === null ? {} : { 'if-match': `"${version}"` };
-    return askJson(this.#urlOf(service, path), { token: this.#token, body, method, headers }) as Promise<T>;
+    return (await askJson(this.#urlOf(service, path), { token: this.#token, body, method, headers })) as T;
+  }
+
+  /** Names of the routers among the services. */
+  get routers(): readonly string[] {
+    return [...this.services.keys()].filter(isRouter);
+  }
+
+  /** Whether a service that a console stands in front of answered it; of other admin ports it did. */
+  isReached(service: string): boolean {
+    return this.services.get(service)?.checks['reached']?.ok !== false;
   }
 
   #urlOf(service: string, path: string): string {
-    if (!this.services.has(service)) {
+    const status = this.services.get(service);
+    if (status === undefined) {
       const found = [...this.services.keys()].join(', ');
-      const several = [...this.services.keys()].some((name) => name.startsWith(`${service}-`));
-      const which = several ? ': ask one of them at its own address' : '';
-      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}${which}`);
+      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}`);
+    }
+    // A console has tried already, and would try for long what does not answer at all.
+    if (!this.isReached(service)) {
+      throw new AdminError(`${service} cannot be reached: ${status.checks['reached']!.detail}`, 502);
     }
     return `${this.origin}${this.#hasSeveral ? `/${service}` : ''}${path}`;
   }

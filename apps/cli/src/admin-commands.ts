@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { repeatedOrigin, tokenOption, withAdmin } from './command-context.ts';
+import { repeatedOrigin, tokenOption, withRouters } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { explain } from './explain/explain.ts';
 import type { ExplainOptions } from './explain/explain.ts';
@@ -10,7 +10,7 @@ import type { WorkersOptions } from './fleet/workers.ts';
 
 /** Adds the commands that ask a running system through its admin APIs: `explain`, `workers` and `status`. */
 export function addAdminCommands(program: Command, context: CommandContext): void {
-  withAdmin(program.command('explain'), context)
+  withRouters(program.command('explain'), context)
     .description('why a request went where it went, and what came of it')
     .argument('<id>', "decision: the answer's x-sluice-decision-id, or last, or slowest")
     .option('--all', 'every candidate, not the ten cheapest alone', false)
@@ -22,15 +22,10 @@ export function addAdminCommands(program: Command, context: CommandContext): voi
       }),
     );
 
-  withAdmin(program.command('workers'), context)
+  withRouters(program.command('workers'), context)
     .description('every worker with its load and what is known of its cache')
     .option('--json', 'as JSON', false)
-    .action((options: WorkersOptions) =>
-      context.run('workers', async (speaker) => {
-        await printWorkers(options, speaker);
-        return true;
-      }),
-    );
+    .action((options: WorkersOptions) => context.run('workers', (speaker) => printWorkers(options, speaker)));
 
   program
     .command('status')

@@ -33,11 +33,15 @@ export const runner =
     }
   };
 
-const ADMIN = 'admin API to ask: of a router, or of a process that runs several services';
+const ADMIN = 'admin API to ask: of a service, of a process that runs several, or of a console';
 
 /** Adds `--admin` and `--token`. */
 export const withAdmin = (command: Command, { admin, token }: CommandContext): Command =>
   command.option('--admin <url>', ADMIN, origin, admin).addOption(tokenOption(token));
+
+/** Adds `--admin`, `--token` and `--router`. */
+export const withRouters = (command: Command, context: CommandContext): Command =>
+  withAdmin(command, context).option('--router <name>', 'of several behind a console, this one alone (default: all)');
 
 /** `--token`: the default is a secret and not shown. */
 export const tokenOption = (token: string | null): Option =>

@@ -3,10 +3,18 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 
 /** Of the reader's request, what a service is told. */
 const ASKED = ['accept', 'authorization', 'if-none-match'] as const;
+/** And of one that has a body. */
+const POSTED = [...ASKED, 'content-length', 'content-type'] as const;
 /** Of the service's answer, what the reader is told. */
 const ANSWERED = ['content-type', 'content-length', 'cache-control', 'etag', 'www-authenticate'] as const;
 
-/** Passes reads of `/<service>/...` on to the admin API of that service. Nothing that changes state gets through. */
+/** Questions that are too long for an address: they are posted, and change nothing. Any other method changes state. */
+const POSTED_READS: ReadonlySet<string> = new Set(['/lookup', '/render']);
+
+/**
+ * Passes reads of `/<service>/...` on to the admin API of that service, which decides by the reader's token. Nothing that
+ * changes state gets through: what may be posted is compared as it came, before anything is made of `..` or `%`.
+ */
 export class AdminProxy {
   readonly #services: ReadonlyMap<string, string>;
   readonly #agent = new Agent({ keepAlive: true });
@@ -20,14 +28,18 @@ export class AdminProxy {
     const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(request.url ?? '/') ?? [];
     const base = this.#services.get(name);
     if (base === undefined) return false;
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      sendProblem(response, 405, 'method_not_allowed', 'the console only reads', { allow: 'GET, HEAD' });
+    if (!isRead(request.method, rest)) {
+      const allow = POSTED_READS.has(rest) ? 'POST' : 'GET, HEAD';
+      const message = `the console only reads; ask ${name} itself, at ${base}`;
+      sendProblem(response, 405, 'method_not_allowed', message, { allow });
       return true;
     }
+    const { method, headers } = request;
+    const posts = method === 'POST';
     const outgoing = httpRequest(
       // The host is never taken from what the reader sent: no path leads to another one.
       below(base, rest),
-      { method: request.method, headers: pick(request.headers, ASKED), agent: this.#agent },
+      { method, headers: pick(headers, posts ? POSTED : ASKED), agent: this.#agent },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, pick(answer.headers, ANSWERED));
         answer.pipe(response);
@@ -35,11 +47,14 @@ export class AdminProxy {
       },
     );
     outgoing.on('error', (error) => {
-      if (response.headersSent) response.destroy();
-      else sendProblem(response, 502, 'service_unreachable', `${name} at ${base} does not answer: ${error.message}`);
+      // A service may answer before it has read all that is posted; an answer that breaks off says so itself.
+      if (!response.headersSent)
+        sendProblem(response, 502, 'service_unreachable', `${name} at ${base} does not answer: ${error.message}`);
     });
     response.on('close', () => outgoing.destroy());
-    outgoing.end();
+    // The body of a GET would have no length, and the service would take it for a request of its own.
+    if (posts) request.pipe(outgoing);
+    else outgoing.end();
     return true;
   }
 
@@ -47,6 +62,9 @@ export class AdminProxy {
     this.#agent.destroy();
   }
 }
+
+const isRead = (method: string | undefined, path: string): boolean =>
+  method === 'GET' || method === 'HEAD' || (method === 'POST' && POSTED_READS.has(path));
 
 function below(base: string, rest: string): URL {
   const [path = '', search = ''] = rest.split(/\?(.*)/s);

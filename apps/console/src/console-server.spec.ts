@@ -3,7 +3,9 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RunningService } from '@sluice/nest-kit';
 import { createLogger } from '@sluice/telemetry';
@@ -14,19 +16,27 @@ import { PAGE_PATHS, PageFiles } from './page-files.ts';
 let folder: string;
 let service: Server;
 let seen: IncomingMessage[];
+/** What was sent with each POST. */
+let bodies: string[];
 let running: RunningService;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-page-'));
   for (const [name] of Object.values(PAGE_PATHS)) await writeFile(join(folder, name), `content of ${name}`);
   seen = [];
+  bodies = [];
   service = createServer((request, response) => {
     seen.push(request);
     if (request.url === '/live') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write('data: 1\n\n');
-    } else
-      response.writeHead(request.headers.authorization === undefined ? 401 : 200, { 'x-own': '1' }).end('{"ok":true}');
+      return;
+    }
+    const status = request.headers.authorization === undefined ? 401 : 200;
+    void text(request).then((body) => {
+      if (request.method === 'POST') bodies.push(body);
+      response.writeHead(status, { 'x-own': '1' }).end('{"ok":true}');
+    });
   });
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
@@ -48,6 +58,15 @@ afterEach(async () => {
   await new Promise((resolve) => service.close(resolve));
   await rm(folder, { recursive: true });
 });
+
+/** What the console answers to these bytes: fetch tidies paths up. */
+const raw = (bytes: string): Promise<string> => {
+  const socket = connect(Number(new URL(running.url).port), '127.0.0.1');
+  socket.write(bytes);
+  return text(socket);
+};
+const rawPost = (path: string): Promise<string> =>
+  raw(`POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}`);
 
 const get = (path: string, init: RequestInit = {}) => fetch(`${running.url}${path}`, init);
 
@@ -79,6 +98,43 @@ describe('the console as a process', () => {
     for (const method of ['POST', 'PUT', 'DELETE']) expect((await get('/router/policy', { method })).status).toBe(405);
     expect((await get('/', { method: 'POST' })).status).toBe(405);
     expect(seen).toHaveLength(2);
+  });
+
+  it('passes on what is posted only because it is long, by the token of the reader', async () => {
+    const headers = { authorization: 'Bearer t', 'content-type': 'application/json' };
+    const post = (path: string, body: string | ReadableStream) =>
+      get(path, { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+    const long = JSON.stringify({ model: 'm', prompt: 'ä'.repeat(50_000) });
+    expect((await get('/router/lookup', { method: 'POST', body: '{}' })).status).toBe(401);
+    expect(await (await post('/router/lookup', long)).json()).toEqual({ ok: true });
+    expect((await post('/below/render', new Blob(['{"a":1}']).stream())).status).toBe(200);
+    expect([bodies[0], bodies[1]!.length, bodies[1] === long, bodies[2]]).toEqual(['{}', long.length, true, '{"a":1}']);
+    expect(seen.map(({ url, headers }) => [url, headers['content-type'], headers['content-length']])).toEqual([
+      ['/lookup', 'text/plain;charset=UTF-8', '2'],
+      ['/lookup', 'application/json', String(Buffer.byteLength(long))],
+      ['/router/render', 'application/json', undefined],
+    ]);
+    const others = [
+      'policy',
+      'config/rollback',
+      'lookup/',
+      'lookup?x',
+      'x/../lookup',
+      '%6cookup',
+      'lookup%2f..%2fpolicy',
+    ];
+    for (const path of others) expect([path, (await rawPost(`/router/${path}`)).slice(9, 12)]).toEqual([path, '405']);
+    expect((await get('/router/lookup', { method: 'PUT' })).status).toBe(405);
+    expect(seen).toHaveLength(3);
+  });
+
+  it('lets nothing through behind a GET', async () => {
+    const hidden = 'POST /policy HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n';
+    const chunked = `transfer-encoding: chunked\r\n\r\n${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`;
+    await raw(`GET /router/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${chunked}`);
+    const length = `content-length: ${hidden.length}\r\n\r\n${hidden}`;
+    await raw(`GET /router/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${length}`);
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(['GET /workers', 'GET /workers']);
   });
 
   it('never asks another host, whatever the path', async () => {

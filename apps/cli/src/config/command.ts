@@ -13,17 +13,14 @@ export function addConfig(program: Command, context: CommandContext): void {
   const config = program.command('config').description('settings of a running service: see, change, go back');
   const add = (name: string): Command =>
     withAdmin(config.command(name), context)
-      .option('--service <name>', 'whose settings', 'router')
+      .option('--service <name>', 'whose settings; router is all of those behind a console', 'router')
       .option('--json', 'as JSON', false);
   const addChange = (name: string): Command =>
     add(name)
       .option('--note <text>', 'why, for those who read the history')
       .option('--if-version <n>', 'change nothing unless this version is in force', VERSION);
-  const run = (name: string, command: (speaker: Speaker) => Promise<void>): Promise<void> =>
-    context.run(`config ${name}`, async (speaker) => {
-      await command(speaker);
-      return true;
-    });
+  const run = (name: string, command: (speaker: Speaker) => Promise<boolean | void>): Promise<void> =>
+    context.run(`config ${name}`, async (speaker) => (await command(speaker)) !== false);
 
   add('get')
     .description('settings in force that are not as by default, or one with what it means')

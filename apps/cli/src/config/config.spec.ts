@@ -106,6 +106,86 @@ describe('sluice config', () => {
     await expect(setSettings(['ROUTER_RETRIES=99'], options, recorder())).rejects.toThrow(message);
   });
 
+  describe('of several routers', () => {
+    const other: ConfigView = {
+      ...view,
+      version: 2,
+      settings: [
+        view.settings[0]!,
+        setting('ROUTER_RETRIES', { value: '5', source: 'environment' }),
+        view.settings[2]!,
+      ],
+    };
+    const ready = { ready: true, checks: {} };
+    const only = [405, { error: { message: 'the console only reads; ask router-a itself, at http://a' } }];
+    const startTwo = async (routes: Record<string, unknown> = {}) => {
+      server = await startAdminServer({
+        '/readyz': { ready: true, services: { 'router-a': ready, 'router-b': ready } },
+        '/router-a/config': view,
+        '/router-b/config': other,
+        '/router-a/config/history': history,
+        '/router-b/config/history': history,
+        ...routes,
+      });
+      return { admin: server.origin, token: null, service: 'router', json: false };
+    };
+
+    it('shows once what they have alike, and by router what differs', async () => {
+      const options = { ...(await startTwo()), all: false };
+      const speaker = recorder(100);
+      expect(await printSettings(undefined, options, speaker)).toBe(true);
+      expect(speaker.said.out).toBe(
+        [
+          'router-a: overrides version 3, file /etc/sluice.yaml',
+          'router-b: overrides version 2, file /etc/sluice.yaml',
+          'setting         router    value  source       change',
+          'ROUTER_POLICY   all       p2c    override     live',
+          'ROUTER_RETRIES  router-a  2      default      live',
+          'ROUTER_RETRIES  router-b  5      environment  live',
+          'ROUTER_PORT     all       8080   environment  restart: 9090',
+          'router-a: file: ROUTER_RETRIES: is wrong',
+          'router-b: file: ROUTER_RETRIES: is wrong',
+          '',
+        ].join('\n'),
+      );
+      const [one, json, alone] = [recorder(), recorder(), recorder()];
+      await printSettings('ROUTER_RETRIES', options, one);
+      expect(one.said.out).toContain('value    2 (default) at router-a\nvalue    5 (environment) at router-b\n');
+      await printSettings('ROUTER_RETRIES', { ...options, json: true }, json);
+      expect(JSON.parse(json.said.out)).toMatchObject({
+        routers: { 'router-a': { value: '2' }, 'router-b': { value: '5' } },
+      });
+      await printSettings('ROUTER_RETRIES', { ...options, service: 'router-b', json: true }, alone);
+      expect(JSON.parse(alone.said.out)).toMatchObject({ value: '5' });
+    });
+
+    it('shows one history once', async () => {
+      const options = await startTwo();
+      const [same, different] = [recorder(), recorder()];
+      await printHistory(options, same, 61_000);
+      expect(same.said.out).toMatch(/^router-a, router-b:\nversion 3, 60 s ago: try\n.*\n$/);
+      await server!.close();
+      const others = await startTwo({ '/router-b/config/history': { version: 0, history: [] } });
+      await printHistory(others, different, 61_000);
+      expect(different.said.out).toMatch(/^router-a:\nversion 3.*\nrouter-b:\nNo setting has been overridden.\n$/s);
+    });
+
+    it('says where to change them: a console only reads', async () => {
+      const options = await startTwo({ '/router-a/config': only, '/router-a/config/rollback': only });
+      const where = /only reads; ask router-a itself, at http:\/\/a\. One of router-a, router-b is enough/;
+      await expect(setSettings(['ROUTER_RETRIES=1'], options, recorder())).rejects.toThrow(where);
+      await expect(rollBack(null, options, recorder())).rejects.toThrow(where);
+    });
+  });
+
+  it('says who follows a change that is kept in a store', async () => {
+    const stored = { ...view, overrides: { kept: 'store', state: 'followed' } };
+    const options = await start({ '/router/config': stored });
+    const speaker = recorder();
+    await setSettings(['ROUTER_POLICY=p2c'], options, speaker);
+    expect(speaker.said.out).toContain('Kept in Redis: every router that shares it follows within moments.');
+  });
+
   it('is part of the command line', async () => {
     const { admin } = await start();
     expect(await buildProgram({}).run(['node', 'sluice', 'config', 'get', '--admin', admin])).toBe(0);

@@ -6,6 +6,7 @@ import { decision } from '../testing/decisions.ts';
 import { explain } from './explain.ts';
 
 const READY = { ready: true, checks: {} };
+const GONE = { ready: false, checks: { reached: { ok: false, detail: 'refused' } } };
 const first = decision({ id: 'ab12cd34-6', worker: 'w2', followedBy: 'ab12cd34-7' });
 const last = decision({ retryOf: first.id });
 
@@ -65,6 +66,87 @@ describe('explain', () => {
     );
     await server!.close();
     await expect(explained('last', { '/decisions?limit=1': { decisions: [] } })).rejects.toThrow(/no decision yet/);
+  });
+
+  describe('of several routers', () => {
+    const ofB = decision({ id: 'bb-2', atMs: last.atMs + 5, retryOf: 'bb-1' });
+    const before = decision({ id: 'bb-1', followedBy: 'bb-2' });
+    const about = (life: string) => ({
+      config: { settings: [{ name: 'ROUTER_DECISIONS', value: '1000' }] },
+      siblings: { router: life },
+    });
+    const start = async (services: object = {}) => {
+      const routes: Record<string, object> = {
+        'router-a/decisions?limit=1': { decisions: [last] },
+        'router-b/decisions?limit=1': { decisions: [ofB] },
+        'router-a/requests?by=ttft&limit=1': { requests: [{ id: last.id, ttftMs: 900 }] },
+        'router-b/requests?by=ttft&limit=1': { requests: [{ id: ofB.id, ttftMs: 100 }] },
+        [`router-a/decisions/${last.id}`]: last,
+        'router-b/decisions/bb-2': ofB,
+        'router-b/decisions/bb-1': before,
+      };
+      for (const [name, life] of [
+        ['a', 'ab12cd34'],
+        ['b', 'bb'],
+      ] as const) {
+        for (const [path, body] of Object.entries(about(life))) routes[`router-${name}/${path}`] = body;
+      }
+      const all = { 'router-a': READY, 'router-b': READY, 'router-c': GONE, ...services };
+      server = await startAdminServer({
+        '/readyz': { ready: true, checks: {} },
+        '/healthz': { service: 'console' },
+        '/services': { services: all },
+        ...Object.fromEntries(Object.entries(routes).map(([path, body]) => [`/${path}`, body])),
+      });
+    };
+    const say = async (id: string, rest: { router?: string; json?: boolean } = {}) => {
+      const speaker = recorder();
+      const options = { admin: server!.origin, token: null, all: false, json: false, ...rest };
+      await explain(id, options, speaker, last.atMs);
+      return speaker.said;
+    };
+
+    it('asks the one that made it, also of the others of its request, and says who that was', async () => {
+      await start();
+      const { out, err } = await say('bb-2');
+      expect(out).toMatch(/^decision bb-2\nmade .*, by router-b\n/);
+      expect(out).toContain('bb-1 on w1');
+      expect(err).toBe('without router-c: router-c cannot be reached: refused\n');
+      expect(JSON.parse((await say('bb-2', { json: true })).out)).toEqual({ router: 'router-b', ...ofB });
+    });
+
+    it('knows the last and the slowest of all, and of one alone', async () => {
+      await start();
+      expect((await say('last')).out).toMatch(/^decision bb-2\n/);
+      expect((await say('slowest')).out).toMatch(/^decision ab12cd34-7\n/);
+      expect((await say('last', { router: 'router-a' })).out).toMatch(/^decision ab12cd34-7\nmade [^,]*, 0 ms ago\n/);
+      await expect(say('last', { router: 'x' })).rejects.toThrow(
+        /has no router 'x': it has router-a, router-b, router-c/,
+      );
+      await expect(say('last', { router: 'router-c' })).rejects.toThrow(/router-c cannot be reached: refused/);
+    });
+
+    it('says who made one that nobody keeps, or that nobody did', async () => {
+      await start();
+      await expect(say('bb-77')).rejects.toThrow(
+        /none of .* has decision 'bb-77': router-b made it and keeps its last/,
+      );
+      await expect(say('zz-1')).rejects.toThrow(
+        /router-a with ab12cd34-, those of router-b with bb-: another .*\. router-c was not asked: router-c cannot be reached/,
+      );
+    });
+
+    it('is refused as a whole when one of them refuses the token', async () => {
+      await start();
+      await server!.close();
+      const refused = [401, { error: { message: 'no' } }];
+      server = await startAdminServer({
+        '/readyz': { ready: true, services: { 'router-a': READY, 'router-b': READY } },
+        '/router-a/decisions/x': refused,
+        '/router-b/decisions/x': refused,
+      });
+      await expect(say('x')).rejects.toThrow(/answers 401: no\. Give its token/);
+    });
   });
 
   it('says what is wrong with the address', async () => {

@@ -10,7 +10,13 @@ const page = (
   options: { width?: number; all?: boolean; chain?: DecisionRecord[]; colour?: boolean } = {},
 ) => {
   const { width = 80, all = false, chain = [of], colour = false } = options;
-  return explainPage(of, chain, { width, all, styles: stylesOf({ ...recorder(), colour }), nowMs: of.atMs + 4200 });
+  return explainPage(of, chain, {
+    width,
+    all,
+    styles: stylesOf({ ...recorder(), colour }),
+    nowMs: of.atMs + 4200,
+    router: null,
+  });
 };
 const linesOf = (text: string, start: RegExp): string[] => text.split('\n').filter((line) => start.test(line));
 /** The line of a worker in the table of costs. */

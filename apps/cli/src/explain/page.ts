@@ -14,6 +14,8 @@ export interface PageOptions {
   readonly all: boolean;
   readonly styles: Styles;
   readonly nowMs: number;
+  /** Who decided, where that is one of several. */
+  readonly router: string | null;
 }
 
 /**
@@ -40,7 +42,7 @@ export function explainPage(decision: DecisionRecord, chain: readonly DecisionRe
   return `${[headLines(decision, options).join('\n'), ...text, ...more].join('\n\n')}\n`;
 }
 
-function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptions): string[] {
+function headLines(decision: DecisionRecord, { width, nowMs, styles, router }: PageOptions): string[] {
   const { level, basis, policy, promptTokens } = decision;
   const chosen = candidateOf(decision);
   const cached = chosen.cachedTokens ?? 0;
@@ -66,7 +68,7 @@ function headLines(decision: DecisionRecord, { width, nowMs, styles }: PageOptio
   if (decision.traceId !== null) lines.push(`trace    ${decision.traceId}: sluice trace ${decision.id}`);
   return [
     styles.bold(`decision ${decision.id}`),
-    `made     ${at}, ${duration(Math.max(0, nowMs - decision.atMs))} ago`,
+    `made     ${at}, ${duration(Math.max(0, nowMs - decision.atMs))} ago${router === null ? '' : `, by ${router}`}`,
     ...lines.flatMap((line) => wrapped(line, width, 9)),
   ];
 }

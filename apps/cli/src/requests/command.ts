@@ -2,14 +2,14 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { requestOrderSchema } from '@sluice/contracts';
 import { number } from '../arguments.ts';
-import { withAdmin } from '../command-context.ts';
+import { withRouters } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { printRequests } from './requests.ts';
 import type { RequestsOptions } from './requests.ts';
 
 /** Adds `sluice requests`. */
 export function addRequests(program: Command, context: CommandContext): void {
-  withAdmin(program.command('requests'), context)
+  withRouters(program.command('requests'), context)
     .description('the last requests, by what was slow about them')
     .addOption(
       new Option('--by <what>', 'newest first, or the largest first of a number')
@@ -25,9 +25,6 @@ export function addRequests(program: Command, context: CommandContext): void {
     .option('--json', "as the router's admin API has them", false)
     .addHelpText('after', '\nerror: TTFT against its prediction, either way. Why each was slow: sluice explain ID')
     .action((options: RequestsOptions) =>
-      context.run('requests', async (speaker) => {
-        await printRequests(options, speaker, Date.now());
-        return true;
-      }),
+      context.run('requests', (speaker) => printRequests(options, speaker, Date.now())),
     );
 }

@@ -5,6 +5,8 @@ import type { AdminServer } from '../testing/admin-server.ts';
 import { printRequests } from './requests.ts';
 import type { RequestsOptions } from './requests.ts';
 
+const OK = { ready: true, checks: {} };
+const GONE = { ready: false, checks: { reached: { ok: false, detail: 'refused' } } };
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const slow: RequestSummary = {
   id: 'ab12cd34-7',
@@ -70,6 +72,33 @@ describe('requests', () => {
     expect(await printed(answer, path, { ...options, by: 'regret' })).toMatch(/ error {2}regret +TPOT/);
     await server!.close();
     expect(JSON.parse(await printed(answer, path, { ...options, by: 'regret', json: true }))).toEqual(answer);
+  });
+
+  it('are of all routers in one order, each with its router', async () => {
+    const answers: Record<string, Requests> = {
+      a: { requests: [{ ...slow, ttftMs: 90 }], keptRequests: 5, sinceMs: NOW - 9000 },
+      b: { requests: [slow, { ...slow, id: 'b-1', ttftMs: 70 }], keptRequests: 7, sinceMs: NOW - 180_000 },
+      c: { requests: [], keptRequests: 0, sinceMs: null },
+    };
+    server = await startAdminServer({
+      '/readyz': { ready: true, services: { 'router-a': OK, 'router-b': OK, 'router-c': OK, 'router-d': GONE } },
+      ...Object.fromEntries(
+        Object.entries(answers).map(([name, answer]) => [`/router-${name}/requests?by=ttft&limit=2`, answer]),
+      ),
+    });
+    const options = { admin: server.origin, token: null, by: 'ttft', limit: 2, json: true } as const;
+    const speaker = recorder();
+    expect(await printRequests(options, speaker, NOW)).toBe(false);
+    const { requests, ...rest } = JSON.parse(speaker.said.out) as { requests: object[] };
+    expect(requests).toMatchObject([
+      { router: 'router-b', ttftMs: 1240 },
+      { router: 'router-a', ttftMs: 90 },
+    ]);
+    expect(rest).toEqual({ keptRequests: 12, sinceMs: NOW - 180_000 });
+    expect(speaker.said.err).toBe('without router-d: router-d cannot be reached: refused\n');
+    const wide = recorder(100);
+    await printRequests({ ...options, json: false }, wide, NOW);
+    expect(wide.said.out).toMatch(/^Of 12 requests that the routers still know .*E2E {2}router\n.* router-b\n/s);
   });
 
   it('says when there is none', async () => {

@@ -1,14 +1,15 @@
-import type { RequestOrder, Requests, RequestSummary } from '@sluice/contracts';
-import { AdminClient } from '../admin-client.ts';
+import type { RequestOrder, Requests } from '@sluice/contracts';
 import { count, decimal, duration, signed } from '../numbers.ts';
+import { Routers, tellLost } from '../routers.ts';
+import type { RoutersOptions } from '../routers.ts';
 import { stylesOf, widthOf } from '../speaker.ts';
 import type { Speaker } from '../speaker.ts';
 import { textTable, wrapped } from '../text-table.ts';
 import type { TextColumn } from '../text-table.ts';
+import { requestsOfRouters } from './requests-of-routers.ts';
+import type { ToldRequest } from './requests-of-routers.ts';
 
-export interface RequestsOptions {
-  readonly admin: string;
-  readonly token: string | null;
+export interface RequestsOptions extends RoutersOptions {
   readonly by: RequestOrder;
   readonly limit: number;
   readonly within?: number;
@@ -20,14 +21,18 @@ export interface RequestsOptions {
 }
 
 /**
- * Prints the requests that the router still knows, by what was slow about them.
- * @throws AdminError when the router cannot be asked
+ * Prints the requests that the routers still know, by what was slow about them. Returns whether all routers answered.
+ * @throws AdminError when none does
  */
-export async function printRequests(options: RequestsOptions, speaker: Speaker, nowMs: number): Promise<void> {
-  const client = await AdminClient.connect(options.admin, options.token);
-  const answer = await client.get<Requests>('router', `/requests?${queryOf(options)}`);
-  const lines = options.json ? [JSON.stringify(answer, null, 2)] : requestLines(answer, options, speaker, nowMs);
+export async function printRequests(options: RequestsOptions, speaker: Speaker, nowMs: number): Promise<boolean> {
+  const routers = await Routers.connect(options);
+  const told = await routers.ask<Requests>(`/requests?${queryOf(options)}`);
+  const answer = routers.areSeveral ? requestsOfRouters(told, options) : told[0]!.answer;
+  const lines = options.json
+    ? [JSON.stringify(answer, null, 2)]
+    : requestLines(answer, { ...options, areSeveral: routers.areSeveral }, speaker, nowMs);
   speaker.out.write(`${lines.join('\n')}\n`);
+  return tellLost(routers.lost, speaker);
 }
 
 function queryOf({ by, limit, within, pool, worker, tenant, result }: RequestsOptions): string {
@@ -48,19 +53,24 @@ const ORDERS: Record<RequestOrder, string> = {
   regret: 'largest regret first',
 };
 
-function requestLines(answer: Requests, { by }: RequestsOptions, speaker: Speaker, nowMs: number): string[] {
-  const { requests, keptRequests, sinceMs } = answer;
+interface ListOptions {
+  readonly by: RequestOrder;
+  readonly areSeveral: boolean;
+}
+
+function requestLines(answer: Requests, { by, areSeveral }: ListOptions, speaker: Speaker, nowMs: number): string[] {
+  const { requests, keptRequests, sinceMs }: { readonly requests: readonly ToldRequest[] } & Requests = answer;
   const width = widthOf(speaker);
   const styles = stylesOf(speaker);
   const ago = (ms: number): string => duration(Math.max(0, nowMs - ms));
   const kept =
     sinceMs === null
-      ? 'This router has routed no request yet.'
-      : `Of ${count(keptRequests)} ${keptRequests === 1 ? 'request' : 'requests'} that the router still knows (oldest ${ago(sinceMs)} old), ${ORDERS[by]}; times in ms, from the arrival.`;
+      ? `${areSeveral ? 'These routers have' : 'This router has'} routed no request yet.`
+      : `Of ${count(keptRequests)} ${keptRequests === 1 ? 'request' : 'requests'} that the ${areSeveral ? 'routers still know' : 'router still knows'} (oldest ${ago(sinceMs)} old), ${ORDERS[by]}; times in ms, from the arrival.`;
   if (requests.length === 0) return wrapped(sinceMs === null ? kept : `${kept} None is as asked for.`, width, 2);
   const column = (
     head: string,
-    textOf: (request: RequestSummary) => string,
+    textOf: (request: ToldRequest) => string,
     align: TextColumn['align'] = 'right',
   ): TextColumn => ({ head, cells: requests.map(textOf), align });
   const table = textTable(
@@ -76,6 +86,8 @@ function requestLines(answer: Requests, { by }: RequestsOptions, speaker: Speake
       ...(by === 'regret' ? [column('regret', ({ ttftRegretMs }) => signed(ttftRegretMs))] : []),
       column('TPOT', ({ tpotMs }) => decimal(tpotMs)),
       column('E2E', ({ e2eMs }) => decimal(e2eMs)),
+      // Last, so that in 80 columns it is what goes below.
+      ...(areSeveral ? [column('router', ({ router }) => router ?? '-', 'left')] : []),
     ],
     width,
   );

@@ -15,9 +15,6 @@ export function addTrace(program: Command, context: CommandContext): void {
     .option('--json', 'the spans as the admin APIs have them', false)
     .action(
       (id: string, { admin = [context.admin], ...options }: Omit<TraceOptions, 'admin'> & Partial<TraceOptions>) =>
-        context.run('trace', async (speaker) => {
-          await printTrace(id, { ...options, admin }, speaker);
-          return true;
-        }),
+        context.run('trace', (speaker) => printTrace(id, { ...options, admin }, speaker)),
     );
 }

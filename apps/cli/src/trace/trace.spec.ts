@@ -92,6 +92,39 @@ describe('sluice trace', () => {
     expect(speaker.said.out).toContain('3 spans of router');
   });
 
+  it('asks all routers behind a console, and goes on without what does not answer', async () => {
+    const older = { ...summary, traceId: 'a'.repeat(32), startMs: T0 - 5, decisionId: 'a-1' };
+    const admin = await serve({
+      '/readyz': ready,
+      '/healthz': { service: 'console' },
+      '/services': {
+        services: {
+          'router-a': ready,
+          'router-b': ready,
+          'kv-index': { ready: false, checks: { reached: { ok: false, detail: 'refused' } } },
+        },
+      },
+      '/router-a/traces?limit=1': { enabled: false, traces: [older] },
+      '/router-b/traces?limit=1': { enabled: true, traces: [summary] },
+      '/router-a/traces?limit=1&decision=a-1': { enabled: true, traces: [older] },
+      '/router-b/traces?limit=1&decision=a-1': { enabled: true, traces: [] },
+      '/router-a/traces?limit=1&decision=r-9': { enabled: true, traces: [] },
+      '/router-b/traces?limit=1&decision=r-9': { enabled: false, traces: [] },
+      [`/router-b/traces/${traceId}`]: { traceId, spans: ROUTER },
+      [`/router-a/traces/${older.traceId}`]: { traceId: older.traceId, spans: PREDICTOR },
+    });
+    const say = async (id: string) => {
+      const speaker = recorder(100);
+      expect(await printTrace(id, { admin: [admin], token: null, json: true }, speaker)).toBe(false);
+      expect(speaker.said.err).toBe('without kv-index: kv-index cannot be reached: refused\n');
+      return (JSON.parse(speaker.said.out) as { traceId: string }).traceId;
+    };
+    expect(await say('last')).toBe(traceId);
+    expect(await say('a-1')).toBe(older.traceId);
+    await expect(say('r-9')).rejects.toThrow(/none of router-a, router-b keeps a trace of decision 'r-9'/);
+    await expect(say('b'.repeat(32))).rejects.toThrow(/not any longer\. kv-index was not asked: .* refused/);
+  });
+
   it('says why there is nothing', async () => {
     const failure = async (traces: unknown, id: string): Promise<string> => {
       const options = { admin: [await system(traces)], token: null, json: false };

@@ -1,6 +1,7 @@
 import type { Trace, Traces, TraceSpan } from '@sluice/contracts';
-import { AdminClient, AdminError } from '../admin-client.ts';
-import { slowestId } from '../requests/slowest.ts';
+import { AdminClient, AdminError, isUnanswered } from '../admin-client.ts';
+import { slowestOf } from '../requests/slowest.ts';
+import { Routers, tellLost } from '../routers.ts';
 import type { Speaker } from '../speaker.ts';
 import { traceLines } from './waterfall.ts';
 
@@ -16,46 +17,67 @@ const OFF =
   'tracing is off there: sluice config set ROUTER_TRACE_SAMPLE=1 traces every request from now on (docs/tracing.md)';
 
 /**
- * Prints what every service still keeps of a trace.
+ * Prints what every service still keeps of a trace. Returns whether all services answered.
  * @param id of a trace or a decision, or `last`, or `slowest`: the longest to its first token that is still known
  * @throws AdminError when an admin API cannot be used or nobody keeps the trace
  */
-export async function printTrace(id: string, options: TraceOptions, speaker: Speaker): Promise<void> {
+export async function printTrace(id: string, options: TraceOptions, speaker: Speaker): Promise<boolean> {
   const clients = await Promise.all(options.admin.map((admin) => AdminClient.connect(admin, options.token)));
   const traceId = TRACE_ID.test(id) ? id : await traceIdOf(id, clients);
-  const spans = await spansOf(traceId, clients);
-  if (spans.length === 0) throw new AdminError(`no service keeps a span of trace '${traceId}', or not any longer`);
+  const lost = new Map<string, string>();
+  const spans = await spansOf(traceId, clients, lost);
+  if (spans.length === 0) {
+    const unasked = [...lost].map(([service, reason]) => `. ${service} was not asked: ${reason}`).join('');
+    throw new AdminError(`no service keeps a span of trace '${traceId}', or not any longer${unasked}`);
+  }
   const lines = options.json ? [JSON.stringify({ traceId, spans }, null, 2)] : traceLines(traceId, spans, speaker);
   speaker.out.write(`${lines.join('\n')}\n`);
+  return tellLost(lost, speaker);
 }
 
-/** Of a decision's request, or of the last one: the router knows. */
+/** Of a decision's request, or of the last one: the router that decided knows. */
 async function traceIdOf(asked: string, clients: readonly AdminClient[]): Promise<string> {
-  const client = clients.find(({ services }) => services.has('router')) ?? clients[0]!;
-  const id = asked === 'slowest' ? await slowestId(client) : asked;
+  const routers = new Routers(clients);
+  const id = asked === 'slowest' ? (await slowestOf(routers)).id : asked;
   const query = id === 'last' ? '' : `&decision=${encodeURIComponent(id)}`;
-  const { enabled, traces } = await client.get<Traces>('router', `/traces?limit=1${query}`);
-  if (traces[0] !== undefined) return traces[0].traceId;
-  if (!enabled) throw new AdminError(OFF);
+  const told = await routers.ask<Traces>(`/traces?limit=1${query}`);
+  const [latest] = told.flatMap(({ answer }) => answer.traces).sort((a, b) => b.startMs - a.startMs);
+  if (latest !== undefined) return latest.traceId;
+  if (!told.some(({ answer }) => answer.enabled)) throw new AdminError(OFF);
   if (id === 'last') throw new AdminError('no request has been sampled yet');
-  throw new AdminError(`the router keeps no trace of decision '${id}': its request was not sampled, or is long ago`);
+  const who = routers.areSeveral ? `none of ${routers.names.join(', ')} keeps a` : 'the router keeps no';
+  throw new AdminError(`${who} trace of decision '${id}': its request was not sampled, or is long ago`);
 }
 
-/** Of every service, each span once, in the order of their start. */
-async function spansOf(traceId: string, clients: readonly AdminClient[]): Promise<TraceSpan[]> {
+/**
+ * Of every service, each span once, in the order of their start.
+ * @param lost takes in those that do not answer
+ */
+async function spansOf(
+  traceId: string,
+  clients: readonly AdminClient[],
+  lost: Map<string, string>,
+): Promise<TraceSpan[]> {
   const asked = clients.flatMap((client) =>
-    [...client.services.keys()].map((service) => keptBy(client, service, traceId)),
+    [...client.services.keys()].map((service) => keptBy(client, service, traceId, lost)),
   );
   const spans = new Map<string, TraceSpan>();
   for (const kept of await Promise.all(asked)) for (const span of kept) spans.set(span.spanId, span);
   return [...spans.values()].sort((a, b) => a.startMs - b.startMs);
 }
 
-async function keptBy(client: AdminClient, service: string, traceId: string): Promise<readonly TraceSpan[]> {
+async function keptBy(
+  client: AdminClient,
+  service: string,
+  traceId: string,
+  lost: Map<string, string>,
+): Promise<readonly TraceSpan[]> {
   try {
     return (await client.get<Trace>(service, `/traces/${traceId}`)).spans;
   } catch (error) {
     if (error instanceof AdminError && error.status === 404) return [];
-    throw error;
+    if (!isUnanswered(error)) throw error;
+    lost.set(service, error.message);
+    return [];
   }
 }
