@@ -37,6 +37,7 @@ export class FlowGate implements FlowHost<Turn> {
   readonly #freed = new Set<Worker>();
   #scheduled: NodeJS.Immediate | null = null;
   #expiry: NodeJS.Timeout | null = null;
+  /** Turns of held requests. */
   readonly #waiting = new Set<Turn>();
 
   constructor(options: FlowGateOptions) {
@@ -52,7 +53,7 @@ export class FlowGate implements FlowHost<Turn> {
   limitsChanged(pools: Iterable<Pool>): void {
     for (const pool of pools) {
       pool.flow.reconfigure(this.#options.limits());
-      for (const worker of pool.workers.values()) if (worker.line.held > 0) this.#look(worker);
+      for (const worker of pool.workers.values()) this.#pickAgainSoon(worker);
     }
   }
 
@@ -96,8 +97,7 @@ export class FlowGate implements FlowHost<Turn> {
 
   /** Something of the turn's worker came free. */
   freed(turn: Turn): void {
-    const { worker } = turn.plan!;
-    if (worker.line.held > 0) this.#look(worker);
+    this.#pickAgainSoon(turn.plan!.worker);
   }
 
   /** The attempt has ended; `served` as in the flow control. */
@@ -116,12 +116,12 @@ export class FlowGate implements FlowHost<Turn> {
 
   /** The engine was read, or is out: memory may have come free, or those who wait must go elsewhere. */
   looked(engine: Engine): void {
-    for (const worker of engine.workers) if (worker.line.held > 0) this.#look(worker);
+    for (const worker of engine.workers) this.#pickAgainSoon(worker);
   }
 
   /** The worker has left the fleet. */
   removed(worker: Worker): void {
-    if (worker.line.held > 0) this.#look(worker);
+    this.#pickAgainSoon(worker);
   }
 
   stop(): void {
@@ -154,8 +154,12 @@ export class FlowGate implements FlowHost<Turn> {
     this.#over(turn, turn.plan!);
   }
 
-  /** Picks again soon, but not within whatever has just told us: answers must not wait for decisions about others. */
-  #look(worker: Worker): void {
+  /**
+   * Picks again for whoever waits for the worker, but not within whatever has just told us: answers must not wait for
+   * decisions about others.
+   */
+  #pickAgainSoon(worker: Worker): void {
+    if (worker.line.held === 0) return;
     this.#freed.add(worker);
     this.#scheduled ??= setImmediate(() => {
       this.#scheduled = null;

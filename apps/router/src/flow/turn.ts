@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Line, ShedReason, Ticket } from '@sluice/flow-control';
+import type { ShedReason, Ticket } from '@sluice/flow-control';
 import type { PrefillBeside, WorkerId } from '@sluice/model';
 import type { Booking } from '@sluice/routing';
 import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
@@ -64,11 +64,6 @@ export class Turn implements Waiting {
     this.client = waiting.client;
     this.trace = waiting.trace;
     this.ticket = ticketOf(this);
-  }
-
-  /** The line of the worker last picked. */
-  get line(): Line<Turn> | null {
-    return this.ticket.line;
   }
 
   /** Resolves when the wait of a held request is over; at once with `left` when its client hangs up. */
