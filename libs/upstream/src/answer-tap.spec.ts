@@ -123,6 +123,87 @@ describe('AnswerTap on event streams', () => {
   });
 });
 
+/** What a client makes of a stream by the HTML standard, with every payload parsed. */
+function naive(stream: string): { content: number; done: boolean; usage: unknown; error: unknown } {
+  const seen: ReturnType<typeof naive> = { content: 0, done: false, usage: null, error: null };
+  for (const event of stream.replaceAll('\r\n', '\n').replaceAll('\r', '\n').split('\n\n')) {
+    const lines = event.split('\n').filter((line) => line.startsWith('data:'));
+    const data = lines.map((line) => line.slice(5).replace(/^ /, '')).join('\n');
+    if (data === '[DONE]') seen.done = true;
+    if (data === '' || data === '[DONE]') continue;
+    const { choices, usage, error } = JSON.parse(data) as Record<string, unknown>;
+    if (error !== undefined) seen.error = (error as { message: string }).message;
+    if (usage !== undefined && usage !== null) seen.usage = usage;
+    const choice = (choices as Record<string, unknown>[] | undefined)?.[0];
+    const delta = (choice?.['delta'] ?? {}) as Record<string, unknown>;
+    const texts = [delta['content'], delta['reasoning'], choice?.['text']];
+    const calls = delta['tool_calls'] as unknown[] | undefined;
+    if (texts.some((text) => typeof text === 'string' && text !== '') || (calls?.length ?? 0) > 0) seen.content++;
+  }
+  return seen;
+}
+
+describe('AnswerTap beside a naive reading', () => {
+  const text = fc.oneof(
+    fc.constantFrom('', '"usage": {"prompt_tokens": 1}', 'data: [DONE]\n\n', '{"error"', '\\"content":"', '\u2028\r\n'),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+  );
+  const logprobs = fc.option(
+    fc.array(
+      text.map((token) => ({ token, bytes: [1], logprob: -0.5 })),
+      { maxLength: 2 },
+    ),
+  );
+  const delta = fc.record(
+    {
+      role: fc.constant('assistant'),
+      content: fc.option(text),
+      reasoning: fc.option(text),
+      tool_calls: fc.array(fc.record({ index: fc.nat(2), function: fc.record({ arguments: text }) }), { maxLength: 2 }),
+    },
+    { requiredKeys: [] },
+  );
+  const usage = fc.option(
+    fc.nat(99).map((n) => ({ prompt_tokens: n, completion_tokens: 2, prompt_tokens_details: null })),
+  );
+  const chunk = fc.oneof(
+    fc.record({
+      id: text,
+      choices: fc.tuple(
+        fc.record({ index: fc.nat(3), delta, logprobs: logprobs.map((content) => content && { content }), stop: text }),
+      ),
+      usage,
+    }),
+    fc.record({ choices: fc.tuple(fc.record({ index: fc.nat(3), text })), usage }),
+    fc.record({ choices: fc.constant([]), usage }),
+    text.map((message) => ({ error: { message, code: 400 } })),
+  );
+  const spaced = (json: unknown): string => JSON.stringify(json, null, 1).replaceAll(/\n */g, ' ');
+  const event = fc
+    .tuple(chunk, fc.boolean(), fc.constantFrom('data: ', 'data:'), fc.constantFrom('', 'id: 1\n', ': ping\n\n'))
+    .map(([json, loose, data, before]) => `${before}${data}${loose ? spaced(json) : JSON.stringify(json)}\n\n`);
+
+  it('counts, and finds usage, errors and the end, wherever the stream is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(event, { maxLength: 6 }),
+        fc.constantFrom('', 'data: [DONE]\n\n', 'data: [DONE]\n\ndata: [DONE]\n\n'),
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.integer({ min: 1, max: 400 }),
+        (events, end, lineEnd, pieceBytes) => {
+          const stream = `${events.join('')}${end}`.replaceAll('\n', lineEnd);
+          const tap = tapped(Buffer.from(stream), pieceBytes);
+          const { content, done, usage: counted, error } = naive(stream);
+          expect([tap.contentEvents, tap.done, tap.error?.message ?? null]).toEqual([content, done, error]);
+          const promptTokens = (counted as { prompt_tokens: number } | null)?.prompt_tokens;
+          expect(tap.usage?.promptTokens).toBe(promptTokens);
+        },
+      ),
+      { seed: 9, numRuns: 2000 },
+    );
+  });
+});
+
 describe('AnswerTap on JSON bodies', () => {
   const body = (usage: unknown): Buffer =>
     Buffer.from(

@@ -17,6 +17,7 @@ const SPACE = 0x20;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
 const BRACKET = 0x5b;
+const BRACKET_END = 0x5d;
 const LF = 0x0a;
 const BLANK_LF = Buffer.from('\n\n');
 const BLANK_CR = Buffer.from('\r\r');
@@ -24,7 +25,7 @@ const BLANK_CRLF = Buffer.from('\r\n\r\n');
 const LINE_END = /\r\n|\r|\n/;
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
-const ERROR = Buffer.from('{"error"');
+const ERROR = Buffer.from('"error"');
 /** Keys whose non-empty string (or array, for tool calls) is content. Inside strings their quotes would be escaped. */
 const CONTENT_KEYS = ['"content"', '"text"', '"arguments"', '"reasoning"', '"reasoning_content"', '"tool_calls"'].map(
   (key) => Buffer.from(key),
@@ -42,7 +43,7 @@ function endOfObject(bytes: Buffer, at: number): number | null {
   return null;
 }
 
-/** Offset of the value that follows a key ending at `at`. */
+/** Offset of what follows at `at` or behind but spaces and a colon. */
 function valueAt(bytes: Buffer, at: number): number {
   while (bytes[at] === COLON || bytes[at] === SPACE) at++;
   return at;
@@ -147,9 +148,12 @@ export class AnswerTap {
       this.done = true;
       return 0;
     }
-    if (startsWith(event, payload, ERROR)) {
-      this.error = errorOfJson(payloadOf(event)) ?? this.error;
-      return 0;
+    if (beginsWithError(event, payload)) {
+      const error = errorOfJson(payloadOf(event));
+      if (error !== null) {
+        this.error = error;
+        return 0;
+      }
     }
     const usage = event.indexOf(USAGE, payload);
     if (usage >= 0 && event[valueAt(event, usage + USAGE.length)] === BRACE) {
@@ -178,8 +182,11 @@ function separatorOf(bytes: Buffer): Buffer {
   return bytes[bytes.length - 2] === CR ? BLANK_CRLF : BLANK_LF;
 }
 
-function startsWith(bytes: Buffer, at: number, what: Buffer): boolean {
-  for (let i = 0; i < what.length; i++) if (bytes[at + i] !== what[i]) return false;
+/** Whether the first member of the object at `at` is called error. */
+function beginsWithError(bytes: Buffer, at: number): boolean {
+  if (bytes[at] !== BRACE) return false;
+  const key = valueAt(bytes, at + 1);
+  for (let i = 0; i < ERROR.length; i++) if (bytes[key + i] !== ERROR[i]) return false;
   return true;
 }
 
@@ -187,7 +194,8 @@ function isContent(event: Buffer, key: Buffer, from: number): boolean {
   const at = event.indexOf(key, from);
   if (at < 0) return false;
   const value = valueAt(event, at + key.length);
-  return event[value] === QUOTE ? event[value + 1] !== QUOTE : event[value] === BRACKET && key.length === 12;
+  if (event[value] === QUOTE) return event[value + 1] !== QUOTE;
+  return event[value] === BRACKET && key.length === 12 && event[valueAt(event, value + 1)] !== BRACKET_END;
 }
 
 /** The data of an event: what follows `data:` in its lines. */
@@ -215,7 +223,7 @@ export function leadingError(events: Buffer): EngineError | null {
   const at = events.indexOf(DATA);
   if (at < 0) return null;
   const payload = events[at + DATA.length] === SPACE ? at + 6 : at + 5;
-  if (!startsWith(events, payload, ERROR)) return null;
+  if (!beginsWithError(events, payload)) return null;
   let end = payload;
   while (end < events.length && events[end] !== LF && events[end] !== CR) end++;
   return errorOfJson(events.toString('utf8', payload, end));
