@@ -29,7 +29,7 @@ export class ShadowController {
   shadow(): ShadowReport {
     const { shadows, fleet } = this.#router;
     const pools = [...fleet.pools.values()].flatMap((pool) => {
-      const known = shadows.shadowsOf(pool);
+      const known = shadows.talliesOf(pool);
       if (known === null) return [];
       return [{ pool: pool.id, against: known.against, shadows: known.tallies.map(tallyView) }];
     });
@@ -53,7 +53,7 @@ export class ShadowController {
   }
 }
 
-type Tally = NonNullable<ReturnType<Router['shadows']['shadowsOf']>>['tallies'][number];
+type Tally = NonNullable<ReturnType<Router['shadows']['talliesOf']>>['tallies'][number];
 
 const tallyView = ({ policy, decisions, agreed, compared, meanTtftRegretMs, meanE2eRegretMs }: Tally) => ({
   policy,

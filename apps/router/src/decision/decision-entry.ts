@@ -3,6 +3,7 @@ import type { Candidates, PoolId, RouteQuery, WorkerId } from '@sluice/model';
 import type { DecisionTerms, PolicyId } from '@sluice/routing';
 import type { ServiceLevel } from '../flow/service-level.ts';
 import type { Api } from '../request/parse-request.ts';
+import { finite } from './finite.ts';
 
 /** What a decision was about. */
 export interface DecisionSubject {
@@ -163,5 +164,3 @@ function copy(from: ArrayLike<number>, size: number, to: Float64Array, at: numbe
   for (let row = 0; row < size; row++) to[at + row] = from[row]!;
   return at + size;
 }
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,4 +1,4 @@
-import type { Line, Placement, Room } from '@sluice/flow-control';
+import type { Placement, Room } from '@sluice/flow-control';
 import { DEFAULT_ENGINE_SHAPE, predictCandidates } from '@sluice/latency-model';
 import type { RouteQuery, WorkerId } from '@sluice/model';
 import { kvForecast, usedKvTokens } from '@sluice/routing';
@@ -7,6 +7,7 @@ import type { Worker } from '../fleet/worker.ts';
 import type { Turn } from '../flow/turn.ts';
 import { expectedOutputTokens, requestClass, sessionHash } from '../request/parse-request.ts';
 import type { Router } from '../router.ts';
+import { finite } from './finite.ts';
 import { forecastTtft } from './ttft-forecast.ts';
 import type { TtftForecast } from './ttft-forecast.ts';
 
@@ -21,11 +22,10 @@ export interface LoadAtDispatch {
   readonly kvForecast: number;
 }
 
-/** How a request will be served. */
+/** How a request will be served: a placement for flow control, with what was decided and predicted. */
 export interface Plan extends Placement<Turn> {
   readonly kind: 'plan';
   readonly worker: Worker;
-  readonly line: Line<Turn>;
   /** Valid until workers come or go: use it before anything is awaited. */
   readonly row: number;
   readonly decisionId: string;
@@ -33,13 +33,9 @@ export interface Plan extends Placement<Turn> {
   readonly forecast: TtftForecast;
   readonly promptTokens: number;
   readonly cachedTokens: number;
-  readonly uncachedTokens: number;
-  readonly expectedOutputTokens: number;
   readonly predictedTtftMs: number | null;
   readonly predictedTpotMs: number | null;
   readonly load: LoadAtDispatch;
-  /** What the worker has of room before the request may be sent. */
-  readonly room: Room;
 }
 export type PlanResult = Plan | { readonly kind: 'no-worker'; readonly reason: string };
 
@@ -182,5 +178,3 @@ function last(tried: ReadonlyMap<WorkerId, string>): string | null {
   for (const decision of tried.values()) latest = decision;
   return latest;
 }
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

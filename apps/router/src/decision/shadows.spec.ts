@@ -57,7 +57,7 @@ describe('Shadows', () => {
     const share = (sample: number): number => {
       const { shadows } = shadowsOf(['least-request'], sample);
       const asked = Array.from({ length: 2000 }, () => shadows.consider(pool, QUERY, 0)).filter(({ length }) => length);
-      expect(shadows.shadowsOf(pool)?.tallies[0]!.decisions ?? 0).toBe(asked.length);
+      expect(shadows.talliesOf(pool)?.tallies[0]!.decisions ?? 0).toBe(asked.length);
       return asked.length / 2000;
     };
     expect([share(0), share(1)]).toEqual([0, 1]);
@@ -81,11 +81,11 @@ describe('Shadows', () => {
       metric(`sluice_router_shadow_regret_seconds_${what} of="ttft" direction="${direction}" policy="round-robin"`);
     expect([await regret('count', 'sooner'), await regret('count', 'later')]).toEqual([2, 1]);
     expect(await regret('sum', 'sooner')).toBeCloseTo(0.003, 9);
-    expect(shadows.shadowsOf(pool)).toMatchObject({
+    expect(shadows.talliesOf(pool)).toMatchObject({
       against: 'expected-latency',
       tallies: [{ decisions: 4, agreed: 1, compared: 4 }],
     });
-    expect(shadows.shadowsOf(pool)!.tallies[0]!.meanTtftRegretMs).toBe(-0.5);
+    expect(shadows.talliesOf(pool)!.tallies[0]!.meanTtftRegretMs).toBe(-0.5);
   });
 
   it('keeps the pools apart, and begins anew when another policy decides', () => {
@@ -98,8 +98,8 @@ describe('Shadows', () => {
     expect(turns(a, 1)).toEqual(['a2']);
     a.policy = policyOf('token-load');
     expect(turns(a, 1)).toEqual(['a0']);
-    expect(shadows.shadowsOf(a)).toMatchObject({ against: 'token-load', tallies: [{ decisions: 1 }] });
-    expect(shadows.shadowsOf(b)).toMatchObject({ against: 'expected-latency', tallies: [{ decisions: 1 }] });
+    expect(shadows.talliesOf(a)).toMatchObject({ against: 'token-load', tallies: [{ decisions: 1 }] });
+    expect(shadows.talliesOf(b)).toMatchObject({ against: 'expected-latency', tallies: [{ decisions: 1 }] });
   });
 
   it('refuses what cannot run here, and stays as it was', () => {

@@ -5,6 +5,7 @@ import { ShadowPolicies } from '@sluice/routing';
 import type { Policy, PolicyId, PolicyOptions, ShadowChoice } from '@sluice/routing';
 import { fleetPolicy } from '../fleet/fleet-policy.ts';
 import type { Pool } from '../fleet/pool.ts';
+import { finite } from './finite.ts';
 import type { ShadowObserver } from './shadow-metrics.ts';
 
 export interface ShadowsOptions {
@@ -92,7 +93,7 @@ export class Shadows {
   }
 
   /** What the shadow policies of `pool` have come to; null before the first decision that they were asked about. */
-  shadowsOf(
+  talliesOf(
     pool: Pool,
   ): { readonly against: PolicyId; readonly tallies: ReturnType<ShadowPolicies['tallies']> } | null {
     const shadows = this.#pools.get(pool);
@@ -127,5 +128,3 @@ const viewOf = (choice: ShadowChoice, pool: Pool): DecisionShadow => ({
   ttftRegretMs: finite(choice.ttftRegretMs),
   e2eRegretMs: finite(choice.e2eRegretMs),
 });
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,4 +1,5 @@
 import type { Candidates } from '@sluice/model';
+import { finite } from './finite.ts';
 
 /** What a decision expected of the time to the first token. */
 export interface TtftForecast {
@@ -45,5 +46,3 @@ export function missOf(forecast: TtftForecast, firstTokenAtMs: number): TtftMiss
   const actualMs = firstTokenAtMs - forecast.atMs;
   return { ttftErrorMs: finite(actualMs - forecast.chosenMs), ttftRegretMs: finite(actualMs - forecast.leastMs) };
 }
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
