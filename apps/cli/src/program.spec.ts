@@ -8,7 +8,9 @@ import { buildProgram, EXIT } from './program.ts';
 let complaint = '';
 
 /** Runs the command line with its output swallowed. */
-async function run(...args: string[]): Promise<number> {
+const run = (...args: string[]): Promise<number> => runIn({}, ...args);
+
+async function runIn(env: Readonly<Record<string, string>>, ...args: string[]): Promise<number> {
   complaint = '';
   const { write } = process.stderr;
   const out = process.stdout.write;
@@ -18,7 +20,7 @@ async function run(...args: string[]): Promise<number> {
   };
   process.stdout.write = () => true;
   try {
-    return await buildProgram({}).run(['node', 'sluice', ...args]);
+    return await buildProgram(env).run(['node', 'sluice', ...args]);
   } finally {
     process.stderr.write = write;
     process.stdout.write = out;
@@ -96,6 +98,14 @@ describe('sluice', () => {
     expect(complaint).toContain('Did you mean doctor?');
     expect(await run('bench', '--durations', '3')).toBe(EXIT.usage);
     expect(complaint).toContain('Did you mean --duration?');
+  });
+
+  it('says which ports in the environment are none', async () => {
+    expect(await runIn({ SLUICE_PORT: '0', SLUICE_ADMIN_PORT: 'x' }, 'status')).toBe(EXIT.usage);
+    expect(complaint).toBe(
+      "sluice: SLUICE_PORT: '0' is no port: that is a whole number from 1 to 65535\n" +
+        "sluice: SLUICE_ADMIN_PORT: 'x' is no port: that is a whole number from 1 to 65535\n",
+    );
   });
 
   it('says which trace cannot be read, and fails', async () => {

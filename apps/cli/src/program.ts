@@ -26,6 +26,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The command line. `run` resolves with the exit code and never throws for what a user typed. */
 export function buildProgram(env: Environment): { run(argv: readonly string[]): Promise<number> } {
   let code: number = EXIT.ok;
+  const wrong: string[] = [];
+  const port = envPort(env, 'SLUICE_PORT', 8080, wrong);
+  const adminPort = envPort(env, 'SLUICE_ADMIN_PORT', 8081, wrong);
   const program = new Command('sluice')
     .description('Control plane and data plane in front of a fleet of LLM engines')
     .version(VERSION)
@@ -56,13 +59,8 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
         .choices(POLICY_IDS)
         .default(env['ROUTER_POLICY'] ?? 'expected-latency'),
     )
-    .option('--port <port>', 'data plane port', number('--port', 1, 65_535), envPort(env['SLUICE_PORT'], 8080))
-    .option(
-      '--admin-port <port>',
-      'admin port',
-      number('--admin-port', 1, 65_535),
-      envPort(env['SLUICE_ADMIN_PORT'], 8081),
-    )
+    .option('--port <port>', 'data plane port', number('--port', 1, 65_535), port)
+    .option('--admin-port <port>', 'admin port', number('--admin-port', 1, 65_535), adminPort)
     .option('--services', 'every service as its own process on a real NATS and Redis', false)
     .option('--verbose', 'show the log of every process', false)
     .option('--json', 'on stdout one line of JSON when it is ready, all else on stderr', false)
@@ -87,7 +85,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     code = exitCode;
   };
   const context: CommandContext = {
-    admin: `http://127.0.0.1:${envPort(env['SLUICE_ADMIN_PORT'], 8081)}`,
+    admin: `http://127.0.0.1:${adminPort}`,
     token: env['SLUICE_ADMIN_TOKEN'] || null,
     natsUrl: env['SLUICE_NATS_URL'] || null,
     redisUrl: env['SLUICE_REDIS_URL'] || null,
@@ -99,13 +97,17 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   addConfig(program, context);
   addDoctor(program, context);
   addTrace(program, context);
-  addBench(program, context, `http://127.0.0.1:${envPort(env['SLUICE_PORT'], 8080)}`);
+  addBench(program, context, `http://127.0.0.1:${port}`);
   addSimulate(program, surroundings, done);
   addCompletion(program, context);
 
   return {
     async run(argv) {
       given = argv;
+      if (wrong.length > 0) {
+        process.stderr.write(wrong.map((line) => `sluice: ${line}\n`).join(''));
+        return EXIT.usage;
+      }
       if (argv.length <= 2) {
         program.outputHelp();
         return EXIT.usage;
@@ -121,12 +123,12 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   };
 }
 
-/** A port from the environment; commander shows it as the default. An unusable one is left to fail as the option would. */
-function envPort(text: string | undefined, fallback: number): number {
-  if (text === undefined || text === '') return fallback;
+/** A port from the environment, which commander shows as the default. @param wrong takes in what is wrong with it */
+function envPort(env: Environment, name: string, fallback: number, wrong: string[]): number {
+  const text = env[name] ?? '';
+  if (text === '') return fallback;
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new CommanderError(EXIT.usage, 'sluice.port', `'${text}' is no port`);
-  }
-  return port;
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  wrong.push(`${name}: '${text}' is no port: that is a whole number from 1 to 65535`);
+  return fallback;
 }

@@ -11,6 +11,9 @@ const ANSWERED = ['content-type', 'content-length', 'cache-control', 'etag', 'ww
 /** Questions that are too long for an address: they are posted, and change nothing. Any other method changes state. */
 const POSTED_READS: ReadonlySet<string> = new Set(['/lookup', '/render']);
 
+/** What services take; one that refuses more hangs up while it is still being sent, and its answer may be lost. */
+const MOST_POSTED_BYTES = 1 << 20;
+
 /**
  * Passes reads of `/<service>/...` on to the admin API of that service, which decides by the reader's token. Nothing that
  * changes state gets through: what may be posted is compared as it came, before anything is made of `..` or `%`.
@@ -36,6 +39,11 @@ export class AdminProxy {
     }
     const { method, headers } = request;
     const posts = method === 'POST';
+    if (posts && !(Number(headers['content-length']) <= MOST_POSTED_BYTES)) {
+      const message = `a body of at most ${MOST_POSTED_BYTES} bytes, with its length in content-length, can be posted`;
+      sendProblem(response, 413, 'body_too_large', message);
+      return true;
+    }
     const outgoing = httpRequest(
       // The host is never taken from what the reader sent: no path leads to another one.
       below(base, rest),
@@ -47,9 +55,8 @@ export class AdminProxy {
       },
     );
     outgoing.on('error', (error) => {
-      // A service may answer before it has read all that is posted; an answer that breaks off says so itself.
-      if (!response.headersSent)
-        sendProblem(response, 502, 'service_unreachable', `${name} at ${base} does not answer: ${error.message}`);
+      if (response.headersSent) response.destroy();
+      else sendProblem(response, 502, 'service_unreachable', `${name} at ${base} does not answer: ${error.message}`);
     });
     response.on('close', () => outgoing.destroy());
     // The body of a GET would have no length, and the service would take it for a request of its own.

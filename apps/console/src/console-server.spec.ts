@@ -107,13 +107,15 @@ describe('the console as a process', () => {
     const long = JSON.stringify({ model: 'm', prompt: 'ä'.repeat(50_000) });
     expect((await get('/router/lookup', { method: 'POST', body: '{}' })).status).toBe(401);
     expect(await (await post('/router/lookup', long)).json()).toEqual({ ok: true });
-    expect((await post('/below/render', new Blob(['{"a":1}']).stream())).status).toBe(200);
+    expect((await post('/below/render', '{"a":1}')).status).toBe(200);
     expect([bodies[0], bodies[1]!.length, bodies[1] === long, bodies[2]]).toEqual(['{}', long.length, true, '{"a":1}']);
     expect(seen.map(({ url, headers }) => [url, headers['content-type'], headers['content-length']])).toEqual([
       ['/lookup', 'text/plain;charset=UTF-8', '2'],
       ['/lookup', 'application/json', String(Buffer.byteLength(long))],
-      ['/router/render', 'application/json', undefined],
+      ['/router/render', 'application/json', '7'],
     ]);
+    expect((await post('/router/lookup', 'x'.repeat(2 ** 20 + 1))).status).toBe(413);
+    expect((await post('/router/lookup', new Blob(['{}']).stream())).status).toBe(413);
     const others = [
       'policy',
       'config/rollback',

@@ -64,7 +64,12 @@ export function addBench(program: Command, context: CommandContext, url: string)
         command.error('error: --prefix-tokens is part of --prompt-tokens and cannot be larger');
       }
       const stopping = new AbortController();
-      const stop = (): void => stopping.abort();
+      const stop = (): void => {
+        process.stderr.write(
+          '\nstopping: waiting for the answers under way (Ctrl-C again: at once, without results)\n',
+        );
+        stopping.abort();
+      };
       process.once('SIGINT', stop);
       try {
         await context.run('bench', (speaker) => bench({ ...options, url: target }, speaker, stopping.signal));

@@ -76,6 +76,31 @@ describe('a running Sluice', () => {
     expect(report.findings[0]!.fix).toContain('event-bridge');
   });
 
+  it('is examined behind a console too: each router, by its name, and the rest without who does not answer', async () => {
+    const gone = { ready: false, checks: { reached: { ok: false, detail: 'http://c does not answer: refused' } } };
+    const server = await startAdminServer({
+      '/readyz': { ready: true, checks: {} },
+      '/healthz': { service: 'console' },
+      '/services': { services: { 'router-a': OK, 'router-b': OK, 'router-c': gone, 'event-bridge': gone } },
+      '/router-a/workers': { workers: [worker('a'), worker('b')] },
+      '/router-b/workers': {
+        workers: [worker('a'), worker('b', { url: 'http://astray', up: false, reason: 'refused' })],
+      },
+      '/router-a/index': { pools: [] },
+      '/router-b/index': { pools: [{ pool: 'main', tokenizer: null, exact: false, reason: 'no tokenizer' }] },
+    });
+    servers.push(server);
+    const report = await examineRunning([server.origin], null);
+    expect(report.findings.map(({ subject, what }) => `${subject} ${what}`)).toEqual([
+      "router-c its check 'reached' fails: http://c does not answer: refused",
+      "event-bridge its check 'reached' fails: http://c does not answer: refused",
+      'worker b router-b: takes no requests: refused',
+      expect.stringMatching(/^pool main router-b: prompts are matched by text/),
+    ]);
+    expect(report.findings[0]!.fix).toContain('CONSOLE_SERVICES');
+    expect(report.engines.map(({ id, url }) => `${id} ${url}`)).toEqual(['a http://a', 'b http://b']);
+  });
+
   it('is unreachable, in words', async () => {
     await examine([], []);
     const { origin } = servers[0]!;

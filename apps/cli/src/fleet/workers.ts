@@ -62,7 +62,7 @@ function workerLines(
     ...(hasSiblings
       ? [`own+siblings: what ${areSeveral ? 'these routers and others' : 'this router and the others'} have in flight`]
       : []),
-    ...(areSeveral
+    ...(told.length > 1
       ? [
           `As ${told.map(({ router }) => router).join(', ')} see it together: what is in flight is counted once; waiting, KV, cached tok and age are the largest that one of them has, index the least. The view of one: --router NAME`,
         ]
