@@ -17,7 +17,7 @@ import {
   SPECULATIVE,
   TOKENS,
 } from './node-table.ts';
-import { speculativeSpanBytes } from './speculative-span.ts';
+import { goesOnFromConfirmed, speculativeSpanBytes } from './speculative-span.ts';
 import { Speculations } from './speculations.ts';
 import { ALL_TIERS } from '@sluice/model';
 import type { BlockRecord, IndexStats, PrefixIndex, PrefixIndexOptions, SpeculationId } from './types.ts';
@@ -207,6 +207,7 @@ class TablePrefixIndex implements PrefixIndex {
     this.#speculations.expire(nowMs);
     const { words } = this.#table;
     const root = this.#table.find(rootHi, rootLo);
+    const sendsEvents = !this.#speculations.hasCapacity(row);
     const key = this.#key;
     key[0] = rootHi;
     key[1] = rootLo;
@@ -217,12 +218,18 @@ class TablePrefixIndex implements PrefixIndex {
       last = this.#walk.longest(root, prompt, row);
       top = this.#walk.top;
       at = this.#walk.reached;
+      if (sendsEvents && (this.#table.planes(last, row) & CONFIRMED_PLANES) === 0) {
+        const confirmed = this.#walk.longestConfirmed(root, prompt, row);
+        if (goesOnFromConfirmed(this.#walk.reached, at)) {
+          last = top = confirmed;
+          at = this.#walk.reached;
+        }
+      }
       key[0] = words[last * NODE_WORDS + KEY_HI]!;
       key[1] = words[last * NODE_WORDS + KEY_LO]!;
     }
     // Entered one by one: the entry holds the node, so that making room for the next cannot take it away.
     this.#speculations.cover(row, last, top);
-    const sendsEvents = !this.#speculations.hasCapacity(row);
     for (
       let span = speculativeSpanBytes(at, sendsEvents);
       at + span <= prompt.length;

@@ -1,7 +1,7 @@
 import { spanKey, TIER_COUNT } from '@sluice/model';
 import type { BlockSink, WorkerId } from '@sluice/model';
 import type { PrefixMatches } from './matches.ts';
-import { speculativeSpanBytes } from './speculative-span.ts';
+import { goesOnFromConfirmed, speculativeSpanBytes } from './speculative-span.ts';
 import { ALL_TIERS } from '@sluice/model';
 import type { BlockRecord, IndexStats, PrefixIndex, SpeculationId } from './types.ts';
 
@@ -168,10 +168,20 @@ export class ReferenceIndex implements PrefixIndex {
     expiresAtMs: number,
   ): SpeculationId {
     this.expire(nowMs);
-    const path = this.#longest(row, [hi, lo], prompt, true);
-    const key = new Uint32Array(path.at(-1)?.words ?? [hi, lo]);
-    let at = path.reduce((sum, block) => sum + block.spanBytes, 0);
+    const bytesOf = (blocks: readonly Block[]): number => blocks.reduce((sum, block) => sum + block.spanBytes, 0);
+    let path = this.#longest(row, [hi, lo], prompt, true);
+    let last = path.at(-1);
+    let at = bytesOf(path);
     const sendsEvents = this.#rows[row]!.capacityBytes === null;
+    if (sendsEvents && last !== undefined && !last.tiers.has(row)) {
+      const confirmed = this.#longest(row, [hi, lo], prompt, false);
+      if (goesOnFromConfirmed(bytesOf(confirmed), at)) {
+        last = confirmed.at(-1);
+        at = bytesOf(confirmed);
+        path = [];
+      }
+    }
+    const key = new Uint32Array(last?.words ?? [hi, lo]);
     for (;;) {
       const span = speculativeSpanBytes(at, sendsEvents);
       if (at + span > prompt.length) break;
@@ -179,7 +189,7 @@ export class ReferenceIndex implements PrefixIndex {
       spanKey(...parent, prompt, at, at + span, key);
       at += span;
       const block = this.#block(key[0]!, key[1]!, ...parent, span);
-      block.speculative.set(row, { refs: 0, settled: false });
+      if (!block.speculative.has(row)) block.speculative.set(row, { refs: 0, settled: false });
       path.push(block);
     }
     const worker = this.#rows[row]!;

@@ -6,7 +6,7 @@ import { createMatches } from './matches.ts';
 import { createPrefixIndex } from './prefix-index.ts';
 import { createReferenceIndex } from './reference.ts';
 import { speculativeSpanBytes } from './speculative-span.ts';
-import { randomBytes, splice, testRoot } from './testing/prompts.ts';
+import { chainOf, randomBytes, splice, storeAll, testRoot } from './testing/prompts.ts';
 
 // Many random histories: a busy machine may take its time.
 jest.setTimeout(60_000);
@@ -73,6 +73,45 @@ describe('long prompts on a worker without events', () => {
             else if (!held) index.forget(id);
             if (capacityTokens !== null) index.setCapacity(row, capacityTokens, 4);
             return [[...out.cachedBytes.subarray(0, 3)], index.stats().nodes, index.stats().speculative];
+          });
+          expect(answers[0]).toEqual(answers[1]);
+        });
+      }),
+      { seed, numRuns: 12 },
+    );
+  });
+});
+
+describe('long prompts on workers with events', () => {
+  it.each([1, 2])('give what the reference gives, however far events have come (seed %i)', (seed) => {
+    const rng = seededRng(seed);
+    const texts = [0, 1].map(() => randomBytes(rng, 6 * KB));
+    const step = fc.record({
+      prompt: fc
+        .tuple(fc.nat(1), fc.constantFrom(0, 2500, 4096, 5500), fc.nat(1))
+        .map(([head, cut, tail]) => splice(texts[head]!, cut, texts[tail]!.subarray(cut))),
+      row: fc.nat(1),
+      cut: fc.constantFrom([72], [61, 80], [64]),
+      /** Blocks whose events come, counted back from the end of the prompt. */
+      missing: fc.constantFrom(0, 1, 12, 15, 16, 40, 200),
+      ends: fc.constantFrom('never', 'at once', 'later'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 16 }), (steps) => {
+        const both = [createPrefixIndex(), createReferenceIndex()].map((index) => ({ index, open: [] as number[] }));
+        for (const { index } of both) for (let row = 0; row < 2; row++) index.addWorker(workerId(`w${row}`));
+        steps.forEach(({ prompt, row, cut, missing, ends }, i) => {
+          const answers = both.map(({ index, open }) => {
+            const out = createMatches(2);
+            index.match(...ROOT, prompt, 4, i, out);
+            const id = index.speculate(row, ...ROOT, prompt, i, i + 9);
+            const blocks = chainOf(ROOT, prompt, cut, () => 16);
+            storeAll(index, row, 0, blocks.slice(0, Math.max(0, blocks.length - missing)));
+            if (ends === 'at once') index.confirm(id);
+            else if (ends === 'later') open.push(id);
+            if (open.length > 2) index.confirm(open.shift()!);
+            const { nodes, speculative } = index.stats();
+            return [[...out.cachedBytes.subarray(0, 2)], [...out.cachedTokens.subarray(0, 2)], nodes, speculative];
           });
           expect(answers[0]).toEqual(answers[1]);
         });

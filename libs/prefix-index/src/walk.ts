@@ -16,6 +16,7 @@ import {
 } from './node-table.ts';
 import type { NodeTable } from './node-table.ts';
 import { Stem } from './stem.ts';
+import { CONFIRMED_PLANES } from './worker-blocks.ts';
 
 /** Branches that wait while another is followed; a prompt that matches more ways at once is cut. */
 const MAX_FRAMES = 64;
@@ -122,13 +123,21 @@ export class Walk {
   }
 
   /**
+   * Node at the end of the longest chain of blocks that one row's events confirmed: most bytes, then most tokens. Its depth
+   * in bytes is then in {@link Walk.reached}.
+   */
+  longestConfirmed(root: number, prompt: Uint8Array, row: number): number {
+    this.reached = 0;
+    return this.#longestFrom(root, prompt, row, CONFIRMED_PLANES);
+  }
+
+  /**
    * Node at the end of the longest chain that one row holds, speculation included: most bytes, then most confirmed
    * tokens. Its depth in bytes is then in {@link Walk.reached}. Right after a match of the same prompt (the same array
    * with the same bytes), only what lies below a fork is walked again.
    */
   longest(root: number, prompt: Uint8Array, row: number): number {
     let best = root;
-    let bestTokens = 0;
     this.reached = 0;
     this.top = root;
     const stem = this.#stem;
@@ -139,8 +148,14 @@ export class Walk {
       this.top = stem.nodes[Math.min(place, stem.firstSpeculative - 1)]!;
       if (place < stem.length - 1) return best;
     }
-    this.#prepare(0, 0, prompt);
     // Tokens of the stem would count alike on every branch below it.
+    return this.#longestFrom(best, prompt, row, CONFIRMED_PLANES | (1 << SPECULATIVE));
+  }
+
+  /** From `best`, {@link Walk.reached} bytes into the prompt, down what the row holds in the planes. */
+  #longestFrom(best: number, prompt: Uint8Array, row: number, inPlanes: number): number {
+    let bestTokens = 0;
+    this.#prepare(0, 0, prompt);
     this.#push(best, this.reached, 0);
     const { words } = this.#table;
     while (this.#depth > 0) {
@@ -157,7 +172,7 @@ export class Walk {
       for (let i = 0; i < lengths && this.#depth < MAX_FRAMES; i++) {
         const child = this.#child(node, prompt, at, this.#lengths[i]!);
         if (child === NONE) continue;
-        const planes = this.#table.planes(child, row);
+        const planes = this.#table.planes(child, row) & inPlanes;
         if (planes === 0) continue;
         const record = child * NODE_WORDS;
         const confirmed = planes !== 1 << SPECULATIVE;

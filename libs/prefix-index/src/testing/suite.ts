@@ -170,6 +170,21 @@ export function prefixIndexSuite(factory: () => PrefixIndex): void {
       expect(out.cachedTokens[a]).toBe(64);
     });
 
+    it.each([
+      ['goes on below confirmed blocks that reach about as far, so that older spans can go', 113, 0],
+      ['goes on along the spans where blocks are far behind', 40, 128],
+    ])('%s', (_name, confirmedBlocks, leftEntries) => {
+      const long = randomBytes(rng, 8192);
+      const first = index.speculate(a, ...ROOT, long, 0, 1000);
+      expect(index.stats().speculative).toBe(128);
+      storeAll(index, a, HBM, chainOf(ROOT, long, [72]).slice(0, confirmedBlocks));
+      match(long);
+      index.speculate(a, ...ROOT, long, 0, 1000);
+      expect(index.stats().speculative).toBe(128);
+      index.confirm(first);
+      expect(index.stats().speculative).toBe(leftEntries);
+    });
+
     it('sees what changed since the match of the same prompt', () => {
       storeAll(index, a, HBM, chain.slice(0, 6));
       storeAll(index, b, HBM, chain.slice(0, 4));
