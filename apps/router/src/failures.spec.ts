@@ -81,6 +81,23 @@ describe('an engine that fails before the first byte', () => {
     expect(a.aborted()).toBe(1);
   });
 
+  it('closes an idle connection just as a request comes: it is asked again, and answers each once', async () => {
+    await b.kill();
+    await router.untilUp(1);
+    const used = new WeakSet<object>();
+    a.behave((request, response) => {
+      if (used.has(response.socket!)) return void response.destroy();
+      used.add(response.socket!);
+      return fine(request, response);
+    });
+    for (let i = 1; i <= 6; i++) {
+      const answer = await send(router.url, { body: streamed });
+      expect([answer.status, answer.text]).toEqual([200, EVENTS.join('')]);
+    }
+    expect(a.received).toHaveLength(11);
+    expect(await router.metric('sluice_router_retries_total{cause="upstream-closed-before-first-byte"')).toBe(5);
+  });
+
   it('is the only one: the client gets an error object and may come again', async () => {
     await b.kill();
     await router.untilUp(1);
@@ -124,6 +141,32 @@ describe('an engine that fails after the first byte', () => {
     }
     await router.untilIdle();
     expect(await router.metric('sluice_router_requests_total{model="tiny",code="502",result="upstream-error"')).toBe(2);
+  });
+});
+
+describe('retries', () => {
+  it('never happen once a byte of a body was passed on, whatever the engine does then', async () => {
+    const ends: Behaviour[] = [
+      (_request, response) => void response.destroy(),
+      (_request, response) => void response.end('data: {"error": {"message": "EngineCore", "code": 500}}\n\n'),
+      (_request, response) => void response.socket!.end('zz\r\n'),
+    ];
+    for (const end of ends) {
+      const before = a.received.length + b.received.length;
+      for (const engine of [a, b]) {
+        engine.behave(async (request, response) => {
+          response.writeHead(200, { 'content-type': 'text/event-stream' });
+          response.write(EVENTS[0]!);
+          await tick(10);
+          await end(request, response);
+        });
+      }
+      const answer = await send(router.url, { body: streamed });
+      expect(answer.text.split(EVENTS[0]!)).toHaveLength(2);
+      expect(answer.text).toMatch(/data: \{"error":.*\}\n\n$/);
+      expect(a.received.length + b.received.length).toBe(before + 1);
+    }
+    expect(await router.metric('sluice_router_retries_total')).toBe(0);
   });
 });
 
