@@ -11,14 +11,16 @@ import { finite } from './finite.ts';
 import { forecastTtft } from './ttft-forecast.ts';
 import type { TtftForecast } from './ttft-forecast.ts';
 
-/** State of the chosen worker at dispatch, without the request itself. */
+/** State of the chosen worker at dispatch, without the request itself: columns of its row, see Candidates. */
 export interface LoadAtDispatch {
   readonly queuedPrefillTokens: number;
   readonly decodesRunning: number;
   readonly decodeContextTokens: number;
   readonly inflightRequests: number;
+  /** Used share of the KV cache, as the engine last said. */
   readonly kvUsage: number;
   readonly prefilledTokens: number;
+  /** Share of the KV cache that is in use once the prompt is in it. */
   readonly kvForecast: number;
 }
 
