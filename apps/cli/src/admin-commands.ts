@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { repeatedOrigin, tokenOption, withRouters } from './command-context.ts';
+import { repeatedOrigin, sameAdmin, tokenOption, withRouters } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { explain } from './explain/explain.ts';
 import type { ExplainOptions } from './explain/explain.ts';
@@ -15,9 +15,10 @@ export function addAdminCommands(program: Command, context: CommandContext): voi
     .argument('<id>', "decision: the answer's x-sluice-decision-id, or last, or slowest")
     .option('--all', 'every candidate, not the ten cheapest alone', false)
     .option('--json', "the record as the router's admin API has it", false)
-    .action((id: string, options: ExplainOptions) =>
+    .action((id: string, options: Omit<ExplainOptions, 'sameAdmin'>) =>
       context.run('explain', async (speaker) => {
-        await explain(id, options, speaker, Date.now());
+        const further = { ...options, sameAdmin: sameAdmin(options.admin, context) };
+        await explain(id, further, speaker, Date.now());
         return true;
       }),
     );

@@ -43,6 +43,10 @@ export const withAdmin = (command: Command, { admin, token }: CommandContext): C
 export const withRouters = (command: Command, context: CommandContext): Command =>
   withAdmin(command, context).option('--router <name>', 'of several behind a console, this one alone (default: all)');
 
+/** What a further command needs to ask the same address; nothing where that is the default. */
+export const sameAdmin = (admin: string, context: CommandContext): string =>
+  admin === context.admin ? '' : ` --admin ${admin}`;
+
 /** `--token`: the default is a secret and not shown. */
 export const tokenOption = (token: string | null): Option =>
   new Option('--token <token>', 'token of the admin API').default(token, 'SLUICE_ADMIN_TOKEN');

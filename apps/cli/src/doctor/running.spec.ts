@@ -101,6 +101,19 @@ describe('a running Sluice', () => {
     expect(report.engines.map(({ id, url }) => `${id} ${url}`)).toEqual(['a http://a', 'b http://b']);
   });
 
+  it('that wants a token is said to, and not to be started', async () => {
+    const server = await startAdminServer({
+      '/readyz': { ready: true, services: { router: OK } },
+      '/router/workers': [401, { error: { message: 'no' } }],
+      '/router/index': [401, { error: { message: 'no' } }],
+    });
+    servers.push(server);
+    const { findings } = await examineRunning([server.origin], null);
+    expect(findings.map(({ code, fix }) => `${code}: ${fix}`)).toEqual([
+      'admin-unreachable: a token that may read: --token TOKEN, or SLUICE_ADMIN_TOKEN',
+    ]);
+  });
+
   it('is unreachable, in words', async () => {
     await examine([], []);
     const { origin } = servers[0]!;

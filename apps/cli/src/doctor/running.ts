@@ -56,7 +56,9 @@ async function examineAdmin(origin: string, token: string | null): Promise<Runni
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     const fix =
-      'start Sluice (`sluice up`), or give the port that it printed as "admin"; to examine engines before the start: --engine URL, or --fleet FILE';
+      error.status === 401
+        ? 'a token that may read: --token TOKEN, or SLUICE_ADMIN_TOKEN'
+        : 'start Sluice (`sluice up`), or give the port that it printed as "admin"; to examine engines before the start: --engine URL, or --fleet FILE';
     return {
       examined: [],
       findings: [finding('admin-unreachable', `admin ${origin}`, error.message, fix)],

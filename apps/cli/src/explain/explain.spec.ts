@@ -23,7 +23,7 @@ async function explained(id: string, routes: Record<string, unknown>, base = '/r
   const below = Object.fromEntries(Object.entries(routes).map(([path, body]) => [`${base}${path}`, body]));
   server = await startAdminServer({ ...all, ...below });
   const speaker = recorder();
-  await explain(id, { admin: server.origin, token: null, all: false, json }, speaker, last.atMs);
+  await explain(id, { admin: server.origin, token: null, all: false, sameAdmin: '', json }, speaker, last.atMs);
   return speaker.said.out;
 }
 
@@ -101,7 +101,7 @@ describe('explain', () => {
     };
     const say = async (id: string, rest: { router?: string; json?: boolean } = {}) => {
       const speaker = recorder();
-      const options = { admin: server!.origin, token: null, all: false, json: false, ...rest };
+      const options = { admin: server!.origin, token: null, all: false, sameAdmin: '', json: false, ...rest };
       await explain(id, options, speaker, last.atMs);
       return speaker.said;
     };
@@ -151,7 +151,8 @@ describe('explain', () => {
 
   it('says what is wrong with the address', async () => {
     const speaker = recorder();
-    const at = (admin: string) => explain('last', { admin, token: null, all: false, json: false }, speaker, 0);
+    const at = (admin: string) =>
+      explain('last', { admin, token: null, all: false, sameAdmin: '', json: false }, speaker, 0);
     server = await startAdminServer({ '/readyz': READY, '/healthz': { service: 'kv-index' } });
     await expect(at(server.origin)).rejects.toThrow(/is the admin API of kv-index, not of a router/);
     const { origin } = server;

@@ -8,6 +8,8 @@ import type { Speaker } from '../speaker.ts';
 import { explainPage } from './page.ts';
 
 export interface ExplainOptions extends RoutersOptions {
+  /** Option of a further command to the same address, or nothing. */
+  readonly sameAdmin: string;
   readonly all: boolean;
   readonly json: boolean;
 }
@@ -30,7 +32,7 @@ export async function explain(id: string, options: ExplainOptions, speaker: Spea
   } else {
     const chain = await chainOf((other) => get(routers, router, other), decision);
     const styles = stylesOf(speaker);
-    const page = { width: widthOf(speaker), all: options.all, styles, nowMs, router: by };
+    const page = { width: widthOf(speaker), all: options.all, styles, nowMs, router: by, sameAdmin: options.sameAdmin };
     speaker.out.write(explainPage(decision, chain, page));
   }
   tellLost(routers.lost, speaker);

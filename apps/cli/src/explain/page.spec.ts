@@ -16,6 +16,7 @@ const page = (
     styles: stylesOf({ ...recorder(), colour }),
     nowMs: of.atMs + 4200,
     router: null,
+    sameAdmin: ' --admin C',
   });
 };
 const linesOf = (text: string, start: RegExp): string[] => text.split('\n').filter((line) => start.test(line));
@@ -74,7 +75,9 @@ describe('explainPage', () => {
 
   it('names the trace of a request that was sampled', () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
-    expect(linesOf(page(decision({ traceId })), /^trace /)).toEqual([`trace    ${traceId}: sluice trace ab12cd34-7`]);
+    expect(linesOf(page(decision({ traceId })), /^trace /)).toEqual([
+      `trace    ${traceId}: sluice trace ab12cd34-7 --admin C`,
+    ]);
     expect(linesOf(page(decision()), /^trace /)).toEqual([]);
   });
 

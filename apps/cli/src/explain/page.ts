@@ -16,6 +16,8 @@ export interface PageOptions {
   readonly nowMs: number;
   /** Who decided, where that is one of several. */
   readonly router: string | null;
+  /** Option of a further command to the same address, or nothing. */
+  readonly sameAdmin: string;
 }
 
 /**
@@ -42,7 +44,7 @@ export function explainPage(decision: DecisionRecord, chain: readonly DecisionRe
   return `${[headLines(decision, options).join('\n'), ...text, ...more].join('\n\n')}\n`;
 }
 
-function headLines(decision: DecisionRecord, { width, nowMs, styles, router }: PageOptions): string[] {
+function headLines(decision: DecisionRecord, { width, nowMs, styles, router, sameAdmin }: PageOptions): string[] {
   const { level, basis, policy, promptTokens } = decision;
   const chosen = candidateOf(decision);
   const cached = chosen.cachedTokens ?? 0;
@@ -65,7 +67,7 @@ function headLines(decision: DecisionRecord, { width, nowMs, styles, router }: P
       ? []
       : [`kept     ${kept} of ${decision.candidates.length} workers for others: ${level.tenant} floods`]),
   ];
-  if (decision.traceId !== null) lines.push(`trace    ${decision.traceId}: sluice trace ${decision.id}`);
+  if (decision.traceId !== null) lines.push(`trace    ${decision.traceId}: sluice trace ${decision.id}${sameAdmin}`);
   return [
     styles.bold(`decision ${decision.id}`),
     `made     ${at}, ${duration(Math.max(0, nowMs - decision.atMs))} ago${router === null ? '' : `, by ${router}`}`,

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { requestOrderSchema } from '@sluice/contracts';
 import { number } from '../arguments.ts';
-import { withRouters } from '../command-context.ts';
+import { sameAdmin, withRouters } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { printRequests } from './requests.ts';
 import type { RequestsOptions } from './requests.ts';
@@ -24,7 +24,9 @@ export function addRequests(program: Command, context: CommandContext): void {
     .option('--result <what>', 'that ended so: completed, rejected, upstream-error, client-abort, overload, no-worker')
     .option('--json', "as the router's admin API has them", false)
     .addHelpText('after', '\nerror: TTFT against its prediction, either way. Why each was slow: sluice explain ID')
-    .action((options: RequestsOptions) =>
-      context.run('requests', (speaker) => printRequests(options, speaker, Date.now())),
+    .action((options: Omit<RequestsOptions, 'sameAdmin'>) =>
+      context.run('requests', (speaker) =>
+        printRequests({ ...options, sameAdmin: sameAdmin(options.admin, context) }, speaker, Date.now()),
+      ),
     );
 }

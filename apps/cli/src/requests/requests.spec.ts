@@ -42,7 +42,15 @@ async function printed(answer: Requests, path: string, options: Partial<Requests
   const ready = { ready: true, services: { router: { ready: true, checks: {} } } };
   server = await startAdminServer({ '/readyz': ready, [`/router/requests?${path}`]: answer });
   const speaker = recorder();
-  const all: RequestsOptions = { admin: server.origin, token: null, by: 'ttft', limit: 10, json: false, ...options };
+  const all: RequestsOptions = {
+    admin: server.origin,
+    token: null,
+    by: 'ttft',
+    limit: 10,
+    json: false,
+    sameAdmin: '',
+    ...options,
+  };
   await printRequests(all, speaker, NOW);
   return speaker.said.out;
 }
@@ -86,7 +94,14 @@ describe('requests', () => {
         Object.entries(answers).map(([name, answer]) => [`/router-${name}/requests?by=ttft&limit=2`, answer]),
       ),
     });
-    const options = { admin: server.origin, token: null, by: 'ttft', limit: 2, json: true } as const;
+    const options = {
+      admin: server.origin,
+      token: null,
+      by: 'ttft',
+      limit: 2,
+      json: true,
+      sameAdmin: ' --admin http://c',
+    } as const;
     const speaker = recorder();
     expect(await printRequests(options, speaker, NOW)).toBe(false);
     const { requests, ...rest } = JSON.parse(speaker.said.out) as { requests: object[] };
@@ -98,7 +113,9 @@ describe('requests', () => {
     expect(speaker.said.err).toBe('without router-d: router-d cannot be reached: refused\n');
     const wide = recorder(100);
     await printRequests({ ...options, json: false }, wide, NOW);
-    expect(wide.said.out).toMatch(/^Of 12 requests that the routers still know .*E2E {2}router\n.* router-b\n/s);
+    expect(wide.said.out).toMatch(
+      /^Of 12 requests that the routers still know .*E2E {2}router\n.* router-b\n.*\nWhy: sluice explain ab12cd34-7 --admin http:\/\/c\n$/s,
+    );
   });
 
   it('says when there is none', async () => {

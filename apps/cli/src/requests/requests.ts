@@ -18,6 +18,8 @@ export interface RequestsOptions extends RoutersOptions {
   readonly tenant?: string;
   readonly result?: string;
   readonly json: boolean;
+  /** Option of a further command to the same address, or nothing. */
+  readonly sameAdmin: string;
 }
 
 /**
@@ -54,11 +56,17 @@ const ORDERS: Record<RequestOrder, string> = {
 };
 
 interface ListOptions {
+  readonly sameAdmin: string;
   readonly by: RequestOrder;
   readonly areSeveral: boolean;
 }
 
-function requestLines(answer: Requests, { by, areSeveral }: ListOptions, speaker: Speaker, nowMs: number): string[] {
+function requestLines(
+  answer: Requests,
+  { by, areSeveral, sameAdmin }: ListOptions,
+  speaker: Speaker,
+  nowMs: number,
+): string[] {
   const { requests, keptRequests, sinceMs }: { readonly requests: readonly ToldRequest[] } & Requests = answer;
   const width = widthOf(speaker);
   const styles = stylesOf(speaker);
@@ -101,6 +109,6 @@ function requestLines(answer: Requests, { by, areSeveral }: ListOptions, speaker
     ...table.slice(1),
     ...(notable.length === 0 ? [] : ['', ...notable.map(styles.bad)]),
     '',
-    `Why: sluice explain ${requests[0]!.id}`,
+    `Why: sluice explain ${requests[0]!.id}${sameAdmin}`,
   ];
 }
