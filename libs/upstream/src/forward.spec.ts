@@ -391,6 +391,17 @@ describe('forward', () => {
     expect((await post()).status).toBe(200);
   });
 
+  it.each(['retain', 'close'] as const)('lets nobody wait for an engine that has left (%s)', async (how) => {
+    engine.behave(() => undefined);
+    const answers = Array.from({ length: 12 }, () => post());
+    await until(() => engine.received.length === 8 && forwardings.length === 12, 'the requests');
+    if (how === 'close') void pool.close();
+    else pool.retain(new Set());
+    if (how === 'retain') for (const forwarding of forwardings.slice(0, 8)) forwarding.giveUp('enough');
+    const kinds = (await Promise.all(answers)).map(({ body }) => String(body)).sort();
+    expect(kinds).toEqual([...Array(4).fill('connect-failed'), ...Array(8).fill('upstream-closed-before-first-byte')]);
+  });
+
   it('gives an engine up when told to', async () => {
     engine.behave(() => undefined);
     const answer = post();

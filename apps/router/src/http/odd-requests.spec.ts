@@ -86,6 +86,16 @@ describe('requests in unusual form', () => {
     expect(engine.received).toHaveLength(0);
   });
 
+  it('takes bodies up to the limit and not a byte more, in one piece or in chunks', async () => {
+    const limit = 8 * 1024 * 1024;
+    const ofLength = (length: number): string => BODY.replace('hi', 'x'.repeat(length - BODY.length + 2));
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      expect((await send(router.url, { body: ofLength(limit), headers })).status).toBe(200);
+      expect((await send(router.url, { body: ofLength(limit + 1), headers })).status).toBe(413);
+    }
+    expect(engine.received.map(({ body }) => body.length)).toEqual([limit, limit]);
+  });
+
   it('passes on what is nested more deeply than it can write itself', async () => {
     const nested = '['.repeat(50_000) + ']'.repeat(50_000);
     for (const member of [`"messages":[{"role":"user","content":${nested}}]`, `"tools":${nested},"messages":[]`]) {
