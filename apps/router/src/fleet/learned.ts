@@ -5,6 +5,12 @@ import type { RequestClass } from '@sluice/latency-model';
 const FORGETTING = 0.02;
 /** English text and code lie near 4 bytes a token; used until the pool's own answers say better. */
 const BYTES_PER_TOKEN = 4;
+/**
+ * Text of any language, code, and bare bytes lie between these. A prompt beyond is not what its engine read: it has fields
+ * that engines ignore, was cut, or stands for images. One of 8 MB for 10 tokens would outweigh all others.
+ */
+const LEAST_BYTES_PER_TOKEN = 0.25;
+const MOST_BYTES_PER_TOKEN = 16;
 /** Mean answer of public chat traces is some 200 tokens. */
 const OUTPUT_TOKENS = 200;
 
@@ -43,7 +49,8 @@ export class Learned {
   }
 
   prompt(bytes: number, tokens: number): void {
-    if (bytes > 0 && tokens > 0) this.#bytesPerToken.add(bytes / tokens);
+    const ratio = bytes / tokens;
+    if (ratio >= LEAST_BYTES_PER_TOKEN && ratio <= MOST_BYTES_PER_TOKEN) this.#bytesPerToken.add(ratio);
   }
 
   output(request: RequestClass, tokens: number): void {

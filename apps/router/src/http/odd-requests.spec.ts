@@ -118,6 +118,9 @@ describe('requests in unusual form', () => {
       expect(tokens).toBeGreaterThan(500);
       expect(tokens).toBeLessThan(2000);
     }
+    // Fields that engines ignore tell nothing of tokens either.
+    const ignored = { role: 'user', content: 'hi', note: 'x'.repeat(3_000_000) };
+    await send(router.url, { body: { model: 'tiny', messages: [ignored] } });
     const text = await tokensOf('hello '.repeat(400));
     expect(text).toBeGreaterThan(300);
     expect(text).toBeLessThan(1200);
