@@ -16,8 +16,8 @@ const report = new Report({
     'Two routers, the three other services, NATS, Redis and four simulated engines as processes under load, scraped by a real',
     'Prometheus. The rules are the deployed ones with shorter times: `for` 2 s, windows 10 to 30 s, thresholds as they are. Each',
     'line: what was done, and after how many seconds the alert fired; once that was undone, after how many it cleared.',
-    'Alerts in time, with their real windows, are checked by promtool (`npm run e2e -- alert-rules`); SluiceRouterError there alone,',
-    'since nothing from outside is known to set it off.',
+    'Alerts in time, with their real windows, are checked by promtool (`npm run e2e -- alert-rules`); SluiceRouterError there alone:',
+    'it tells of bugs of the router, and none is planted.',
   ],
   command: 'npm run e2e:observability',
 });
