@@ -100,7 +100,8 @@ export class AdminClient {
     const status = this.services.get(service);
     if (status === undefined) {
       const found = [...this.services.keys()].join(', ');
-      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}`);
+      const where = service === 'router' ? '' : ': give its own address, or that of a console, as --admin';
+      throw new AdminError(`${this.origin} is the admin API of ${found}, not of a ${service}${where}`);
     }
     // A console has tried already, and would try for long what does not answer at all.
     if (!this.isReached(service)) {

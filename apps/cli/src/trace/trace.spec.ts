@@ -62,7 +62,7 @@ describe('sluice trace', () => {
   const system = (traces: unknown) =>
     serve({
       '/readyz': { ready: true, services: { router: ready, 'latency-predictor': ready } },
-      '/router/traces?limit=1': traces,
+      '/router/traces?limit=50': traces,
       '/router/requests?by=ttft&limit=1': { requests: [{ id: 'r-1' }] },
       '/router/traces?limit=1&decision=r-1': traces,
       [`/router/traces/${traceId}`]: { traceId, spans: ROUTER },
@@ -83,7 +83,7 @@ describe('sluice trace', () => {
     const router = await serve({
       '/readyz': ready,
       '/healthz': { service: 'router' },
-      '/traces?limit=1': { enabled: true, traces: [summary] },
+      '/traces?limit=50': { enabled: true, traces: [summary] },
       [`/traces/${traceId}`]: { traceId, spans: ROUTER },
     });
     const index = await serve({ '/readyz': ready, '/healthz': { service: 'kv-index' } });
@@ -104,8 +104,11 @@ describe('sluice trace', () => {
           'kv-index': { ready: false, checks: { reached: { ok: false, detail: 'refused' } } },
         },
       },
-      '/router-a/traces?limit=1': { enabled: false, traces: [older] },
-      '/router-b/traces?limit=1': { enabled: true, traces: [summary] },
+      '/router-a/traces?limit=50': { enabled: false, traces: [older] },
+      '/router-b/traces?limit=50': {
+        enabled: true,
+        traces: [{ ...summary, traceId: 'c'.repeat(32), startMs: T0 + 5, decisionId: null }, summary],
+      },
       '/router-a/traces?limit=1&decision=a-1': { enabled: true, traces: [older] },
       '/router-b/traces?limit=1&decision=a-1': { enabled: true, traces: [] },
       '/router-a/traces?limit=1&decision=r-9': { enabled: true, traces: [] },

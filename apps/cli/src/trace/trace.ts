@@ -12,6 +12,8 @@ export interface TraceOptions {
   readonly json: boolean;
 }
 
+/** Traces of a router that are looked through for the last request. */
+const LATEST = 50;
 const TRACE_ID = /^[0-9a-f]{32}$/;
 const OFF =
   'tracing is off there: sluice config set ROUTER_TRACE_SAMPLE=1 traces every request from now on (docs/tracing.md)';
@@ -39,9 +41,13 @@ export async function printTrace(id: string, options: TraceOptions, speaker: Spe
 async function traceIdOf(asked: string, clients: readonly AdminClient[]): Promise<string> {
   const routers = new Routers(clients);
   const id = asked === 'slowest' ? (await slowestOf(routers)).id : asked;
-  const query = id === 'last' ? '' : `&decision=${encodeURIComponent(id)}`;
-  const told = await routers.ask<Traces>(`/traces?limit=1${query}`);
-  const [latest] = told.flatMap(({ answer }) => answer.traces).sort((a, b) => b.startMs - a.startMs);
+  const query = id === 'last' ? `limit=${LATEST}` : `limit=1&decision=${encodeURIComponent(id)}`;
+  const told = await routers.ask<Traces>(`/traces?${query}`);
+  const [latest] = told
+    .flatMap(({ answer }) => answer.traces)
+    // Engines may send a router their spans of requests that another one routed.
+    .filter(({ decisionId }) => decisionId !== null)
+    .sort((a, b) => b.startMs - a.startMs);
   if (latest !== undefined) return latest.traceId;
   if (!told.some(({ answer }) => answer.enabled)) throw new AdminError(OFF);
   if (id === 'last') throw new AdminError('no request has been sampled yet');

@@ -56,7 +56,7 @@ function summary(spans: readonly TraceSpan[]): string[] {
   const decisions = new Set(spans.map(({ attributes }) => attributes['sluice.decision.id']).filter(Boolean));
   const at = new Date(spans[0]!.startMs).toISOString();
   return [
-    `${at}, ${count(spans.length)} spans of ${[...services].join(', ')}`,
+    `${at}, ${count(spans.length)} ${spans.length === 1 ? 'span' : 'spans'} of ${[...services].join(', ')}`,
     ...[...decisions].map((id) => `why this worker: sluice explain ${String(id)}`),
   ];
 }
