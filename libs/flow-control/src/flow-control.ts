@@ -1,3 +1,4 @@
+import { countUp, wholeTokens } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 import { viewBands } from './band-view.ts';
 import type { BandView } from './band-view.ts';
@@ -9,9 +10,9 @@ import { checkOptions, FLOW_CONTROL_DEFAULTS } from './options.ts';
 import type { FlowControlOptions } from './options.ts';
 import type { Displaced, FlowHost, Offered, Shed, ShedReason } from './outcomes.ts';
 import { OvertakenView } from './overtaken.ts';
-import { countUp, ReservedWorkers } from './reserved-workers.ts';
+import { ReservedWorkers } from './reserved-workers.ts';
 import { letsAhead, SendRule } from './send-rule.ts';
-import { costOf, Ticket, whole } from './ticket.ts';
+import { costOf, Ticket } from './ticket.ts';
 import type { FlowRequest, Placement, TicketState } from './ticket.ts';
 import { WaitForecast } from './wait-forecast.ts';
 
@@ -283,6 +284,6 @@ const DISPATCH = { kind: 'dispatch' } as const;
 
 function place<T>(ticket: Ticket<T>, { line, uncachedTokens, expectedOutputTokens }: Placement<T>): void {
   ticket.line = line;
-  ticket.uncachedTokens = whole(uncachedTokens);
-  ticket.growthTokens = whole(expectedOutputTokens);
+  ticket.uncachedTokens = wholeTokens(uncachedTokens);
+  ticket.growthTokens = wholeTokens(expectedOutputTokens);
 }

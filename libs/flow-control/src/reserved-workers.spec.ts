@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { countUp } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 import { seededRng } from '@sluice/numerics';
-import { countUp, ReservedWorkers, workersFor } from './reserved-workers.ts';
+import { ReservedWorkers, workersFor } from './reserved-workers.ts';
 
 /** Erlang's loss formula as textbooks write it: share of arrivals that find all workers busy. */
 function lossOf(load: number, workers: number): number {

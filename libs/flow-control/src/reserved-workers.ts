@@ -1,3 +1,4 @@
+import { countUp } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 
 /** More than any fleet has. */
@@ -61,11 +62,4 @@ export class ReservedWorkers {
     this.order = Array.from({ length: size }, (_, row) => row).sort((a, b) => (ids[a]! < ids[b]! ? -1 : 1));
     return this.order;
   }
-}
-
-/** Workers that may be sent to. */
-export function countUp({ up, size }: FleetColumns): number {
-  let count = 0;
-  for (let row = 0; row < size; row++) count += up[row]!;
-  return count;
 }

@@ -78,6 +78,3 @@ const OUTPUT_WEIGHT = 2;
 /** Service in tokens: uncached input, and output twice. A cached prefix costs nothing, so nobody pays for it. */
 export const costOf = (uncachedTokens: number, outputTokens: number): number =>
   uncachedTokens + OUTPUT_WEIGHT * outputTokens;
-
-/** The ledger counts whole tokens, and so do tallies that are taken out of it. */
-export const whole = (tokens: number): number => (tokens > 0 && tokens < Infinity ? Math.round(tokens) : 0);

@@ -16,3 +16,6 @@ export type { StepParameters } from './step-parameters.ts';
 export { API_TIME, STEP_PROFILE_IDS, STEP_PROFILES } from './step-profiles.ts';
 export type { StepProfileId } from './step-profiles.ts';
 export type { RecordedRequest, RecordedTrace } from './recorded-trace.ts';
+export { countUp } from './count-up.ts';
+export { fnv1a } from './fnv1a.ts';
+export { wholeTokens } from './whole-tokens.ts';

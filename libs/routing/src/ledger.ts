@@ -1,3 +1,4 @@
+import { wholeTokens } from '@sluice/model';
 import type { PrefillBeside } from '@sluice/model';
 import type { FleetTable, WorkerSlot } from './fleet-table.ts';
 import { pairsOf } from './prefill-queue.ts';
@@ -52,8 +53,6 @@ export class Ledger {
 /** The ledger of one pool's table. */
 export const createLedger = (table: FleetTable): Ledger => new Ledger(table);
 
-const whole = (tokens: number): number => (tokens > 0 && tokens < Infinity ? Math.round(tokens) : 0);
-
 class LedgerBooking implements Booking, QueuedPrefill {
   // what every token touches comes first, to be in one cache line
   private state: 'queued' | 'decoding' | 'released' = 'queued';
@@ -79,9 +78,9 @@ class LedgerBooking implements Booking, QueuedPrefill {
     this.slot = slot;
     this.sent = sent;
     this.sentAtMs = table.nowMs;
-    this.promptTokens = whole(request.promptTokens);
-    this.uncachedTokens = Math.min(whole(request.uncachedTokens), this.promptTokens);
-    this.growthTokens = whole(request.expectedOutputTokens);
+    this.promptTokens = wholeTokens(request.promptTokens);
+    this.uncachedTokens = Math.min(wholeTokens(request.uncachedTokens), this.promptTokens);
+    this.growthTokens = wholeTokens(request.expectedOutputTokens);
     const { inFlight } = slot;
     const { tokens, pairs } = slot.queue.prefilled;
     this.tokensAtBooking = tokens;
@@ -104,11 +103,11 @@ class LedgerBooking implements Booking, QueuedPrefill {
 
   tokens(count: number): void {
     if (this.state === 'decoding') {
-      this.grow(whole(count));
+      this.grow(wholeTokens(count));
       this.table.mirrorGrowth(this.slot);
     } else if (this.state === 'queued') {
       this.startDecoding();
-      this.grow(whole(count));
+      this.grow(wholeTokens(count));
       this.table.mirror(this.slot);
     }
   }

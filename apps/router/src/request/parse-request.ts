@@ -1,4 +1,5 @@
 import type { RequestClass } from '@sluice/latency-model';
+import { fnv1a } from '@sluice/model';
 import type { Problem } from '../http/problem.ts';
 import { badRequest } from '../http/problem.ts';
 import { readWhole } from './body-reader.ts';
@@ -106,10 +107,5 @@ export const requestClass = (
   promptTokens: number,
 ): RequestClass => ({ maxTokens, promptTokens, streamed, sessionHash: sessionHash(session) });
 
-/** FNV-1a over UTF-16 units: stable across processes and releases, which is all that a session hash needs. */
-export function sessionHash(session: string | null): number | null {
-  if (session === null) return null;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < session.length; i++) hash = Math.imul(hash ^ session.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
+/** Of a client's session; null where it named none. */
+export const sessionHash = (session: string | null): number | null => (session === null ? null : fnv1a(session));

@@ -1,7 +1,8 @@
+import { countUp, fnv1a } from '@sluice/model';
 import type { Candidates, Rng, RouteQuery, Signal, WorkerId } from '@sluice/model';
 import type { DecisionTerms } from '../decision-terms.ts';
 import type { Policy } from '../policy.ts';
-import { cheapest, countUp, picked } from './pick.ts';
+import { cheapest, picked } from './pick.ts';
 
 export interface BoundedHashOptions {
   /** c: no worker may have more than this many times the mean of requests in flight. */
@@ -88,12 +89,6 @@ function writeHashes(
     term[row] = mix(mix(session) ^ hashes.of(row, ids[row]!)) / 2 ** 32;
     out.cost[row] = up[row] === 1 ? term[row]! : Infinity;
   }
-}
-
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
 }
 
 /** MurmurHash3's finalizer: every bit of the input flips every bit of the output in half of the cases. */

@@ -1,14 +1,7 @@
 import type { Candidates, Rng } from '@sluice/model';
 import type { Choice } from '../policy.ts';
 
-/** Number of workers that may be sent to. */
-export function countUp(candidates: Candidates): number {
-  let up = 0;
-  for (let row = 0; row < candidates.size; row++) up += candidates.up[row]!;
-  return up;
-}
-
-/** Row of the `index`-th worker that is up; `index` must be below {@link countUp}. */
+/** Row of the `index`-th worker that is up; `index` must be below the number of those that are. */
 export function nthUp(candidates: Candidates, index: number): number {
   for (let row = 0; row < candidates.size; row++) {
     if (candidates.up[row] === 1 && index-- === 0) return row;

@@ -1,7 +1,8 @@
+import { countUp } from '@sluice/model';
 import type { Candidates, Signal } from '@sluice/model';
 import type { DecisionTerms } from '../decision-terms.ts';
 import type { Policy } from '../policy.ts';
-import { cheapest, countUp, noWorker, nthUp, picked, uniform } from './pick.ts';
+import { cheapest, noWorker, nthUp, picked, uniform } from './pick.ts';
 
 const REQUESTS = ['inflightRequests'] as const satisfies readonly Signal[];
 
