@@ -144,7 +144,7 @@ function assemble(
     config.indexNodes,
     ({ policy }) => policy.needs.includes('activePromptTokens') || router.shadows.reads('activePromptTokens'),
   );
-  const arrivals = new PrefixArrivals(prefix, bus);
+  const arrivals = new PrefixArrivals(prefix, bus, now);
   const feed = new EventFeed(bus, prefix.index, now, createLagMetric(context.metrics), arrivals);
   prefix.useFeed(feed);
   const tracing = context.tracing ?? NO_TRACING;

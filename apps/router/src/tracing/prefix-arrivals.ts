@@ -28,11 +28,14 @@ const LONGEST_MS = 60_000;
 export class PrefixArrivals {
   readonly #prefix: PrefixView;
   readonly #bus: Bus;
+  readonly #now: () => number;
   #awaited: Awaited[] = [];
 
-  constructor(prefix: PrefixView, bus: Bus) {
+  /** @param now the clock of the index: milliseconds since the Unix epoch. Spans have performance.now. */
+  constructor(prefix: PrefixView, bus: Bus, now: () => number) {
     this.#prefix = prefix;
     this.#bus = bus;
+    this.#now = now;
   }
 
   get isIdle(): boolean {
@@ -44,7 +47,7 @@ export class PrefixArrivals {
     if (!trace.root.isRecorded || !prompt.exact || !this.#prefix.hasEvents(worker)) return;
     const { id, pool } = worker.spec;
     const sinceMs = performance.now();
-    const knownBytes = this.#prefix.confirmedBytes(id, prompt, sinceMs);
+    const knownBytes = this.#prefix.confirmedBytes(id, prompt, this.#now());
     this.#awaited = this.#awaited.filter((each) => each.sinceMs > sinceMs - LONGEST_MS).slice(-(MOST - 1));
     // Outlives the request, and so must the bytes.
     const kept = { ...prompt, bytes: prompt.bytes.slice() };
@@ -53,10 +56,10 @@ export class PrefixArrivals {
 
   /** A batch of the worker is in the index, which took it up at `startMs`. */
   applied(worker: WorkerId, batch: Uint8Array, startMs: number): void {
-    const endMs = performance.now();
+    const [endMs, nowMs] = [performance.now(), this.#now()];
     this.#awaited = this.#awaited.filter((each) => {
       if (each.worker !== worker) return true;
-      const bytes = this.#prefix.confirmedBytes(worker, each.prompt, endMs);
+      const bytes = this.#prefix.confirmedBytes(worker, each.prompt, nowMs);
       if (bytes <= each.knownBytes) return true;
       this.#arrived(each, bytes, batch, startMs, endMs);
       return false;
