@@ -203,6 +203,23 @@ inBrowser('the console in a real browser', () => {
       await page.until(`${paper} === '${String(light)}'`, 'light by choice');
     });
 
+    it('fits a phone', async () => {
+      await page.resize(390, 844);
+      for (const view of ['fleet', 'requests', `requests/${asked[0]!.id}`, 'latency', 'index', 'config', 'traces']) {
+        await page.evaluate(`location.hash = '#/${view}'`);
+        await page.until(`${seen('nav a[aria-current]')}.hash.startsWith('#/${view.slice(0, 5)}')`, view);
+        await page.until("document.querySelector('main').innerText.length > 80", 'what it shows');
+        await shoot(`phone-${view.replace(/\/.*/, '-why')}`);
+        const beyond = "document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth";
+        expect([
+          view,
+          await page.evaluate('document.documentElement.scrollWidth'),
+          await page.evaluate(beyond),
+        ]).toEqual([view, 390, 0]);
+      }
+      await page.resize(1440, 900);
+    });
+
     it('loads nothing from elsewhere and complains of nothing', async () => {
       const loaded = await page.evaluate<string[]>(
         "performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin)",
