@@ -157,6 +157,30 @@ describe('services restarted one at a time', () => {
     expect(answer.usage?.prompt_tokens_details?.cached_tokens).toBeGreaterThan(500);
   }, 60_000);
 
+  it('a router that leaves slowly serves whoever still comes, and says that it is not ready', async () => {
+    if (skip !== null) return;
+    const { router } = services.processes;
+    await router.stop();
+    await router.start({ ROUTER_LEAVE_MS: '3000' });
+    const load = new Load(services.dataUrl, 15);
+    await waitFor('first answers', 5000, async () => load.answers.length > 5);
+    router.child.signal('SIGTERM');
+    await waitFor('readiness gone', 1000, async () => {
+      const answer = await fetch(`${router.adminUrl}/readyz`);
+      return answer.status === 503 && (await answer.text()).includes('leaving');
+    });
+    // What a load balancer may need to notice.
+    const noticedMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const lateMs = performance.now();
+    await load.stop();
+    const late = load.answers.filter(({ sentMs }) => sentMs > noticedMs && sentMs < lateMs);
+    expect(late.length).toBeGreaterThan(5);
+    expect(load.broken).toEqual([]);
+    expect(await router.child.exited).toEqual({ code: 0, signal: null });
+    await router.start();
+  }, 60_000);
+
   it('SIGTERM lets a router finish its streams, takes no new ones, and ends with 0', async () => {
     if (skip !== null) return;
     const streaming = post(`${services.dataUrl}/v1/chat/completions`, {

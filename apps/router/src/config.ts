@@ -74,7 +74,9 @@ export interface RouterConfig {
   readonly decisions: number;
   /** Most nodes of the embedded index replica. */
   readonly indexNodes: number;
-  /** On SIGTERM, how long streams may take to finish. */
+  /** On SIGTERM, how long new requests are still served, unready, until whoever sends them has noticed. */
+  readonly leaveMs: number;
+  /** After that, how long streams may take to finish. */
   readonly drainMs: number;
   /** Turns, tenants and the queue. */
   readonly flow: FlowConfig;
@@ -149,7 +151,11 @@ export const routerSettings = z.object({
     integerField(1024, 64 * 1024 * 1024).default(4 * 1024 * 1024),
     'Most nodes of the embedded index replica',
   ),
-  ROUTER_DRAIN_MS: liveSetting(milliseconds(30_000), 'On SIGTERM, how long streams may take to finish'),
+  ROUTER_LEAVE_MS: liveSetting(
+    integerField(0, 86_400_000).default(0),
+    'On SIGTERM, how long new requests are still served while `/readyz` answers 503: the time that a load balancer takes to notice, as 10000',
+  ),
+  ROUTER_DRAIN_MS: liveSetting(milliseconds(30_000), 'After that, how long streams may take to finish'),
   ...flowFields,
 });
 
@@ -192,6 +198,7 @@ export function parseRouterConfig(env: Environment, file: SettingTexts = {}): Pa
       clientStallMs: c.ROUTER_CLIENT_STALL_MS,
       decisions: c.ROUTER_DECISIONS,
       indexNodes: c.ROUTER_INDEX_NODES,
+      leaveMs: c.ROUTER_LEAVE_MS,
       drainMs: c.ROUTER_DRAIN_MS,
       flow: flowConfigOf(c),
     },

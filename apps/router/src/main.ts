@@ -25,8 +25,6 @@ await runMain('router', async () => {
     host: config.host,
     port: config.adminPort,
     tokens: config.tokens,
-    // The data plane has its own limit; the shell must not cut it short.
-    drainMs: config.drainMs + 2000,
     context,
     service: createRouterService(config, context),
     title: 'Sluice router',

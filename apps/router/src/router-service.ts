@@ -81,6 +81,8 @@ export function createRouterService(
     status: () => statusOf(router, url),
     ledger: () => ledgerOf(router),
     decision: (id) => router.decisions.get(id),
+    // A little more, so that it is the router that cuts what outlasts its time.
+    stopLimitMs: () => router.config.leaveMs + router.config.drainMs + 2000,
     async start() {
       await router.settings.start();
       feed.start();
@@ -103,7 +105,11 @@ export function createRouterService(
     },
     async stop() {
       router.settings.stop();
-      if (url !== null) await dataPlane.drain(router.config.drainMs);
+      if (url !== null) {
+        logger.info({ leaveMs: router.config.leaveMs }, 'leaving');
+        await dataPlane.leave(router.config.leaveMs);
+        await dataPlane.drain(router.config.drainMs);
+      }
       url = null;
       live.close();
       siblings.stop();

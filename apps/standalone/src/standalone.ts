@@ -38,7 +38,6 @@ export async function startStandalone(config: StandaloneConfig, settings: GivenS
     host: config.router.host,
     port: config.adminPort,
     tokens: config.router.tokens,
-    drainMs: config.router.drainMs,
     extraModules: [ConsoleModule.of()],
     // Started in this order; the router comes last so that it finds what it follows.
     services: [

@@ -29,7 +29,7 @@ export interface HostedService {
   readonly service: Service;
 }
 
-const DRAINING: ServiceStatus = { ready: false, checks: { drain: { ok: false, detail: 'shutting down' } } };
+const DRAINING: ServiceStatus = { ready: false, checks: { drain: { ok: false, detail: 'leaving' } } };
 
 /** `draining` is asked at each request: once it is true, no service is ready. */
 export interface PlatformOptions {

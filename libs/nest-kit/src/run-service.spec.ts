@@ -204,7 +204,7 @@ describe('runService', () => {
     expect((await getJson(`${service.url}/healthz`)).status).toBe(200);
     expect(await getJson(`${service.url}/readyz`)).toMatchObject({
       status: 503,
-      body: { checks: { drain: { ok: false } } },
+      body: { checks: { drain: { ok: false, detail: 'leaving' } } },
     });
     expect(p.context.bus.state()).toBe('connected');
     finish();
@@ -219,6 +219,14 @@ describe('runService', () => {
     const service = await run(p, { drainMs: 20 });
     await service.close();
     expect(p.logs.join('')).toContain('router did not end within 20 ms');
+  });
+
+  it('gives a service the time that it says it needs', async () => {
+    const limit = { stopLimitMs: () => 30 };
+    const p = probe('router', { ...limit, stop: () => new Promise(() => undefined) });
+    const service = await run(p);
+    await service.close();
+    expect(p.logs.join('')).toContain('router did not end within 30 ms');
   });
 
   it('cuts off an admin request that does not end', async () => {

@@ -123,8 +123,11 @@ async function run(
   const shutDown = async (): Promise<void> => {
     draining = true;
     const drainMs = options.drainMs ?? 10_000;
-    const bounded = (what: string, work: Promise<void>): Promise<void> => withinDeadline(logger, drainMs, what, work);
-    await Promise.all(services.map(({ service }) => bounded(service.name, service.stop())));
+    const bounded = (what: string, work: Promise<void>, limitMs = drainMs): Promise<void> =>
+      withinDeadline(logger, limitMs, what, work);
+    await Promise.all(
+      services.map(({ service }) => bounded(service.name, service.stop(), service.stopLimitMs?.() ?? drainMs)),
+    );
     await bounded('the admin server', app.close());
     // Requests that outlasted the deadline end here.
     app.getHttpServer().closeAllConnections();

@@ -28,6 +28,8 @@ export interface Service {
   start(): Promise<void>;
   /** Graceful drain: takes no new work and resolves when the work at hand is done. Called once, also after a failed start. */
   stop(): Promise<void>;
+  /** Milliseconds that {@link stop} may take, asked when it begins; absent: the shell's `drainMs`. */
+  stopLimitMs?(): number;
 }
 
 /** A started process shell. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { chatEvents, streamPieces, tick, until } from '@sluice/upstream/testing';
 import type { Behaviour } from '@sluice/upstream/testing';
 import { chat, pool, send, settableFleet, startRouter, startWorkerEngine, worker } from '../testing/harness.ts';
-import type { TestRouter, WorkerEngine } from '../testing/harness.ts';
+import type { Answer, TestRouter, WorkerEngine } from '../testing/harness.ts';
 
 const json: Behaviour = (_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
@@ -224,6 +224,27 @@ describe('data plane', () => {
     await expect(send(router.url, { body: chat('late') })).rejects.toThrow(/ECONNREFUSED/);
     expect((await answer).text).toBe('data: 1\n\ndata: [DONE]\n\n');
     await stopped;
+  });
+
+  it('goes on serving while it leaves: unhealthy, and no connection twice', async () => {
+    await start({ leaveMs: 400 });
+    const headers = { connection: 'keep-alive' };
+    const health = () => send(router.url, { method: 'GET', path: '/health', headers });
+    const ask = () => send(router.url, { body: chat('x'), headers });
+    const seen = ({ status, headers: { connection } }: Answer) => [status, connection];
+    expect([seen(await health()), seen(await ask())]).toEqual([
+      [200, 'keep-alive'],
+      [200, 'keep-alive'],
+    ]);
+    let stopped = false;
+    const stopping = router.service.stop().then(() => (stopped = true));
+    expect([seen(await health()), seen(await ask())]).toEqual([
+      [503, 'close'],
+      [200, 'close'],
+    ]);
+    expect(stopped).toBe(false);
+    await stopping;
+    await expect(health()).rejects.toThrow(/ECONNREFUSED/);
   });
 
   it('cuts streams that outlast the drain limit', async () => {

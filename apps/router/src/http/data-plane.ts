@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { API_PATHS } from '../request/parse-request.ts';
 import type { Api } from '../request/parse-request.ts';
 import { routeRequest } from '../route-request.ts';
@@ -33,7 +34,7 @@ export class DataPlane {
   readonly #router: Router;
   readonly #server: Server;
   readonly #budget: BodyBudget;
-  #draining = false;
+  #state: 'open' | 'leaving' | 'draining' = 'open';
   #idle: (() => void) | null = null;
 
   constructor(router: Router) {
@@ -66,9 +67,18 @@ export class DataPlane {
     });
   }
 
+  /**
+   * For `forMs` whoever still comes is served: load balancers go on sending until they notice. Each answer closes its
+   * connection, and the health paths answer 503.
+   */
+  async leave(forMs: number): Promise<void> {
+    this.#state = 'leaving';
+    if (forMs > 0) await sleep(forMs);
+  }
+
   /** Takes no new connections and requests, lets those in flight finish for at most `limitMs`, then cuts them. */
   async drain(limitMs: number): Promise<void> {
-    this.#draining = true;
+    this.#state = 'draining';
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     if (this.inFlight > 0) {
@@ -83,7 +93,7 @@ export class DataPlane {
 
   async #handle(request: IncomingMessage, client: ServerResponse): Promise<void> {
     const path = pathOf(request.url ?? '/');
-    if (this.#draining) client.setHeader('connection', 'close');
+    if (this.#state !== 'open') client.setHeader('connection', 'close');
     const api = API_BY_PATH.get(path);
     if (api !== undefined) await this.#inference(api, request, client);
     else this.#other(path, request.method ?? 'GET', client);
@@ -95,7 +105,7 @@ export class DataPlane {
       sendProblem(client, methodNotAllowed(request.method ?? '', 'POST'));
       return;
     }
-    if (this.#draining) return this.#refuse(api, client, unavailable('The router is shutting down'));
+    if (this.#state === 'draining') return this.#refuse(api, client, unavailable('The router is shutting down'));
     if (this.inFlight >= config.maxInFlight)
       return this.#refuse(api, client, tooManyRequests('Too many requests are in flight'));
     this.inFlight++;
@@ -127,7 +137,7 @@ export class DataPlane {
     const { fleet } = this.#router;
     if (HEALTH_PATHS.has(path)) {
       if (!reads) return sendProblem(client, methodNotAllowed(method, 'GET, HEAD'));
-      client.writeHead(200, ['content-length', '0']);
+      client.writeHead(this.#state === 'open' ? 200 : 503, ['content-length', '0']);
       client.end();
     } else if (path === MODELS_PATH || path.startsWith(`${MODELS_PATH}/`)) {
       if (!reads) return sendProblem(client, methodNotAllowed(method, 'GET, HEAD'));
