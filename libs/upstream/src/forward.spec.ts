@@ -2,6 +2,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { forward } from './forward.ts';
 import type { Forwarding, ForwardOptions, ForwardOutcome } from './forward.ts';
@@ -303,6 +304,37 @@ describe('forward', () => {
     expect([outcomes[0], answering!.destroyed]).toEqual([{ kind: 'completed', status: 200 }, false]);
     await until(() => answering!.destroyed, 'the end of the connection');
     socket.destroy();
+  });
+
+  it('waits for a client that reads slowly, however long its buffer is not empty', async () => {
+    options = { clientStallMs: 400 };
+    const piece = Buffer.alloc(20_000, 'x');
+    engine.behave(async (_request, response) => {
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        'content-length': String(8 * piece.length),
+      });
+      for (let i = 0; i < 8; i++) {
+        response.write(piece);
+        await tick(5);
+      }
+      response.end();
+    });
+    // Below the kernel's buffers, which take megabytes at once: a client that takes one piece at a time.
+    let read = 0;
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, taken) => {
+        read += chunk.length;
+        setTimeout(taken, 150);
+      },
+    });
+    front.emit('connection', socket);
+    socket.push('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    await until(() => outcomes.length === 1, 'the outcome');
+    expect(outcomes[0]).toEqual({ kind: 'completed', status: 200 });
+    await until(() => answering!.closed, 'the end of the answer');
+    expect(read).toBeGreaterThan(8 * piece.length);
   });
 
   it('cuts an answer that is not a stream when its engine dies', async () => {

@@ -4,6 +4,7 @@ import { AnswerTap, isWhole, leadingError } from './answer-tap.ts';
 import type { TokenListener } from './answer-tap.ts';
 import { headerText, responseHeaders } from './headers.ts';
 import { SseFramer } from './sse-framer.ts';
+import { StallWatch } from './stall-watch.ts';
 import { causeOf } from './page-read.ts';
 import type { Waiting } from './connection-line.ts';
 import type { EngineConnections, UpstreamPool } from './upstream-pool.ts';
@@ -99,13 +100,12 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding, Waiting {
   #head: string[] | null = null;
   #statusMessage = '';
   #firstByteSent = false;
-  #stall: NodeJS.Timeout | null = null;
-  #drainListening = false;
+  /** Made when the client's buffer is first full. */
+  #stall: StallWatch | null = null;
 
   readonly #onClose = (): void => this.clientGone('client closed the connection');
   readonly #onDrain = (): void => {
-    if (this.#stall !== null) clearTimeout(this.#stall);
-    this.#stall = null;
+    this.#stall?.stop();
     if (!this.#settled) this.#controller?.resume();
   };
 
@@ -245,14 +245,14 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding, Waiting {
 
   #pause(controller: Dispatcher.DispatchController): void {
     controller.pause();
-    if (!this.#drainListening) {
+    if (this.#stall === null) {
       this.#client.on('drain', this.#onDrain);
-      this.#drainListening = true;
+      this.#stall = new StallWatch(this.#client, this.#options.clientStallMs, () => {
+        this.clientGone('client accepted no byte for too long');
+        this.#client.destroy();
+      });
     }
-    this.#stall ??= setTimeout(() => {
-      this.clientGone('client accepted no byte for too long');
-      this.#client.destroy();
-    }, this.#options.clientStallMs);
+    this.#stall.start();
   }
 
   /** The client has part of the answer: a stream gets a last, well-formed error event, anything else is cut. */
@@ -267,16 +267,17 @@ class Exchange implements Dispatcher.DispatchHandler, Forwarding, Waiting {
   #settle(outcome: ForwardOutcome): void {
     this.#settled = true;
     this.#engine.line.quit(this);
-    if (this.#stall !== null) clearTimeout(this.#stall);
+    this.#stall?.stop();
     this.#client.off('close', this.#onClose);
-    if (this.#drainListening) this.#client.off('drain', this.#onDrain);
+    if (this.#stall !== null) this.#client.off('drain', this.#onDrain);
     this.#resolve(outcome);
   }
 }
 
-/** Closes the connection of a client that has not taken the rest of its answer within `limitMs`; nothing else would. */
+/** Closes the connection of a client that takes nothing of the rest of its answer for `limitMs`; nothing else would. */
 function destroyUnread(client: ServerResponse, limitMs: number): void {
-  const timer = setTimeout(() => client.destroy(), limitMs);
-  const clear = (): void => clearTimeout(timer);
-  client.once('finish', clear).once('close', clear);
+  const stall = new StallWatch(client, limitMs, () => client.destroy());
+  const stop = (): void => stall.stop();
+  client.once('finish', stop).once('close', stop);
+  stall.start();
 }
