@@ -18,10 +18,9 @@ export function tokenize(
   const fields = new FieldReader(body);
   const model = fields.string('model');
   const prompt = fields.string('prompt');
-  const messages = fields.list('messages');
+  const messages = prompt === null ? fields.requiredList('messages') : fields.list('messages');
   const special = fields.boolean('add_special_tokens');
   const withStrings = fields.boolean('return_token_strs') ?? false;
-  if (prompt === null && messages === null) fields.require('messages');
   if (fields.errors.length > 0) return sendError(response, schemaErrors(fields.errors));
   const resolved = resolveModel(model, simulator);
   if (resolved.kind === 'error') return sendError(response, resolved.error);
@@ -54,7 +53,7 @@ export function detokenize(
   if (parsed.kind === 'error') return sendError(response, parsed.error);
   const fields = new FieldReader(parsed.value);
   const model = fields.string('model');
-  const tokens = fields.require('tokens') ? fields.list('tokens') : null;
+  const tokens = fields.requiredList('tokens');
   if (fields.errors.length > 0) return sendError(response, schemaErrors(fields.errors));
   const resolved = resolveModel(model, simulator);
   if (resolved.kind === 'error') return sendError(response, resolved.error);

@@ -122,19 +122,22 @@ export class FieldReader {
     return this.wrong(name, 'list_type', 'Input should be a valid list', value);
   }
 
+  /** A list that has to be there. Null only together with a complaint: null in its place is no list, as in vLLM. */
+  requiredList(name: string): readonly unknown[] | null {
+    if (this.body[name] === undefined) {
+      this.errors.push({ type: 'missing', loc: `body.${name}`, msg: 'Field required', input: pythonRepr(this.body) });
+      return null;
+    }
+    if (this.body[name] !== null) return this.list(name);
+    this.errors.push({ type: 'list_type', loc: `body.${name}`, msg: 'Input should be a valid list', input: "'None'" });
+    return null;
+  }
+
   object(name: string): JsonObject | null {
     const value = this.body[name] ?? null;
     if (value === null) return null;
     if (typeof value === 'object' && !Array.isArray(value)) return value as JsonObject;
     return this.wrong(name, 'dict_type', 'Input should be a valid dictionary', value);
-  }
-
-  /** Whether the field is there; complains when it is not. */
-  require(name: string): boolean {
-    if (this.body[name] !== undefined) return true;
-    const input = pythonRepr(this.body);
-    this.errors.push({ type: 'missing', loc: `body.${name}`, msg: 'Field required', input });
-    return false;
   }
 
   private wrong(name: string, type: string, msg: string, value: unknown): null {

@@ -52,7 +52,7 @@ export function resolveModel(
 /** Reads the body of `/v1/chat/completions`. */
 export function readChatRequest(body: JsonObject, served: ServedModels): Parsed<GenerationRequest> {
   const fields = new FieldReader(body);
-  const messages = fields.require('messages') ? fields.list('messages') : null;
+  const messages = fields.requiredList('messages');
   messages?.forEach((message, i) => {
     if (typeof message === 'object' && message !== null && !Array.isArray(message)) return;
     const loc = `body.messages.${i}`;
