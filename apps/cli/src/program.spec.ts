@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { freePort } from '@sluice/process';
@@ -98,6 +101,8 @@ describe('sluice', () => {
     expect(complaint).toContain('Did you mean doctor?');
     expect(await run('bench', '--durations', '3')).toBe(EXIT.usage);
     expect(complaint).toContain('Did you mean --duration?');
+    expect(await run('up', '--engines', 'http://gpu-1:8000')).toBe(EXIT.usage);
+    expect(complaint).toContain('Did you mean --engine http://gpu-1:8000?');
   });
 
   it('says which ports in the environment are none', async () => {
@@ -120,6 +125,18 @@ describe('sluice', () => {
       expect(complaint).toMatch(/^sluice \w+: cannot reach http:\S+: connection refused/);
     }
     expect(await run('status', '--admin', admin)).toBe(EXIT.failed);
+  });
+
+  it('says which ports are taken, all of them', async () => {
+    const [first, second] = [createServer(), createServer()].map((server) => server.listen(0, '127.0.0.1'));
+    await Promise.all([once(first!, 'listening'), once(second!, 'listening')]);
+    const [port, adminPort] = [first!, second!].map((server) => String((server.address() as AddressInfo).port));
+    expect(await run('up', '--port', port!, '--admin-port', adminPort!)).toBe(EXIT.failed);
+    expect(complaint).toBe(
+      `sluice up: ports ${port} and ${adminPort} are taken, perhaps by another 'sluice up': choose others with --port and --admin-port\n`,
+    );
+    first!.close();
+    second!.close();
   });
 
   it('says which fleet file cannot be read, and fails', async () => {

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PROFILE_IDS } from '@sluice/engine-model';
 import { POLICY_IDS } from '@sluice/routing';
 import { addAdminCommands } from './admin-commands.ts';
@@ -42,7 +42,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     .option('--engine <url>', 'a running engine to put Sluice in front of; repeat for more', repeatedOrigin, [])
     .option('--tokenizer <dir>', "folder with the engines' tokenizer.json and chat template (with --engine)")
     .addOption(new Option('--fleet <file>', 'fleet file that names pools and engines').conflicts(['engine', 'engines']))
-    .option('--engines <n>', 'number of simulated engines', number('--engines', 1, 64), 4)
+    .option('--engines <n>', 'number of simulated engines', engineCount, 4)
     .addOption(
       new Option('--profile <id>', 'hardware and model that simulated engines behave like')
         .choices(PROFILE_IDS)
@@ -121,6 +121,13 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
       return code;
     },
   };
+}
+
+/** Parser of `--engines`, for which `--engine` is easily mistaken. */
+function engineCount(text: string): number {
+  if (URL.canParse(text) && text.includes('://'))
+    throw new InvalidArgumentError(`That is the number of simulated engines. Did you mean --engine ${text}?`);
+  return number('--engines', 1, 64)(text);
 }
 
 /** A port from the environment, which commander shows as the default. @param wrong takes in what is wrong with it */

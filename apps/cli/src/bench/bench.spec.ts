@@ -96,6 +96,17 @@ describe('bench', () => {
     });
   });
 
+  it('counts what was shed by its reason', async () => {
+    const reasons = ['queue-full', 'queue-full', 'deadline'];
+    let n = 0;
+    const url = await serve((_body, response) => {
+      response.writeHead(429, { 'x-sluice-shed-reason': reasons[n++ % 3]! });
+      response.end(JSON.stringify({ error: { type: 'RateLimitError', code: 429 } }));
+    });
+    const { result } = await run(optionsFor(url, { limit: 6 }));
+    expect(result().failures).toEqual({ '429: shed, queue-full': 4, '429: shed, deadline': 2 });
+  });
+
   it('stops when it is told to, and prints what there is', async () => {
     const stop = new AbortController();
     let n = 0;

@@ -82,13 +82,19 @@ export class Client {
       if (answer.statusCode === 200) reader.push(text as string, this.#nowMs());
       else if (refusal.length < 10_000) refusal += text as string;
     }
-    if (answer.statusCode !== 200) return { failure: `${answer.statusCode}${codeIn(refusal)}`, usage: null };
+    if (answer.statusCode !== 200)
+      return { failure: `${answer.statusCode}${whyRefused(answer, refusal)}`, usage: null };
     const { usage, problem } = reader.end();
     return { failure: problem, usage };
   }
 }
 
-/** `: code` of an OpenAI error; messages differ from request to request. */
+/** `: why`: of a request that Sluice shed its reason, else the code of an OpenAI error; messages differ from request to request. */
+function whyRefused({ headers }: IncomingMessage, body: string): string {
+  const shed = headers['x-sluice-shed-reason'];
+  return typeof shed === 'string' ? `: shed, ${shed}` : codeIn(body);
+}
+
 function codeIn(body: string): string {
   try {
     const { error } = JSON.parse(body) as { error?: { code?: unknown; type?: unknown } };

@@ -14,17 +14,33 @@ export function resultText({ outcome, followedBy }: DecisionRecord): string {
 export function outcomeLines(decision: DecisionRecord, width: number): string[] {
   const { outcome } = decision;
   if (outcome === null) return [];
+  if (isUnsent(outcome)) return unsentNotes(decision, outcome).flatMap((note) => wrapped(note, width, 2));
   const rows = comparisons(decision, outcome).filter(([, predicted, actual]) => predicted !== null || actual !== null);
   const table = textTable(
     [
       { head: '', cells: rows.map(([name]) => name), align: 'left' },
       { head: 'predicted', cells: rows.map(([name, predicted]) => textOf(name, predicted)), align: 'right' },
-      { head: 'actual', cells: rows.map(([name, , actual]) => textOf(name, actual)), align: 'right' },
+      { head: 'actual', cells: rows.map((row) => actualText(row, outcome)), align: 'right' },
       { head: 'difference', cells: rows.map(differenceText), align: 'right' },
     ],
     width,
   );
   return [...table, ...notes(decision, outcome).flatMap((note) => wrapped(note, width, 2))];
+}
+
+/** A request that was never sent has no duration of its own. */
+const isUnsent = ({ e2eMs, status }: DecisionOutcome): boolean => e2eMs === 0 && status === null;
+
+/** Settings that bound what may wait in the router. */
+const BOUNDS: Readonly<Record<string, string>> = {
+  'queue-full': 'ROUTER_QUEUE_REQUESTS, as many requests as may wait',
+  'queue-bytes': 'ROUTER_QUEUE_BYTES, as many bytes of requests as may wait',
+};
+
+function unsentNotes({ pool, worker }: DecisionRecord, { cause, queuedMs }: DecisionOutcome): string[] {
+  const sent = `It was never sent to ${worker}: it ended ${decimal(queuedMs)} ms after its arrival.`;
+  const bound = BOUNDS[cause ?? ''];
+  return bound === undefined ? [sent] : [sent, `The queue of pool ${pool} was at its bound: ${bound}.`];
 }
 
 type Comparison = readonly [name: string, predicted: number | null, actual: number | null];
@@ -47,7 +63,8 @@ function comparisons(decision: DecisionRecord, outcome: DecisionOutcome): Compar
   ];
 }
 
-function notes(decision: DecisionRecord, { heldMs, queuedMs, ttftErrorMs, ttftRegretMs }: DecisionOutcome): string[] {
+function notes(decision: DecisionRecord, outcome: DecisionOutcome): string[] {
+  const { heldMs, queuedMs, ttftErrorMs, ttftRegretMs, promptTokens } = outcome;
   const lines: string[] = [];
   if (heldMs >= 1) lines.push(`${decimal(heldMs)} ms of that it was held in the router.`);
   if (queuedMs - heldMs >= 1) lines.push(`${decimal(queuedMs - heldMs)} ms went by before this decision.`);
@@ -55,6 +72,12 @@ function notes(decision: DecisionRecord, { heldMs, queuedMs, ttftErrorMs, ttftRe
     const { worker, predictedTtftMs } = leastTtft(decision, ttftRegretMs - ttftErrorMs);
     const least = `${decimal(predictedTtftMs)} ms on ${worker}`;
     lines.push(`TTFT regret ${signed(ttftRegretMs)} ms against the least that was predicted: ${least}.`);
+  }
+  if (promptTokens !== null && Math.round(promptTokens - decision.promptTokens) !== 0) {
+    const of = decision.exactPrompt
+      ? 'that no cache is known to hold are'
+      : 'of a prompt that is not rendered exactly are';
+    lines.push(`Predicted prompt tokens ${of} estimated from bytes.`);
   }
   return lines;
 }
@@ -69,6 +92,12 @@ function leastTtft(decision: DecisionRecord, byMs: number): DecisionCandidate {
 
 const isTokens = (name: string): boolean => name.endsWith('tokens');
 const textOf = (name: string, value: number | null): string => (isTokens(name) ? count(value) : decimal(value));
+
+/** Only a stream shows when its first token came. */
+function actualText([name, , actual]: Comparison, { result, outputTokens }: DecisionOutcome): string {
+  const isWhole = name === 'TTFT ms' && actual === null && result === 'completed' && outputTokens > 0;
+  return isWhole ? 'not streamed' : textOf(name, actual);
+}
 
 function differenceText([name, predicted, actual]: Comparison): string {
   if (predicted === null || actual === null) return '';

@@ -218,6 +218,44 @@ describe('explainPage', () => {
     expect(text).toContain('What happened: nothing yet');
   });
 
+  it('has no numbers of what was never sent, and names the bound that was reached', () => {
+    const shed = {
+      ...decision().outcome!,
+      ...{ result: 'overload', status: null, cause: 'queue-full', promptTokens: null, cachedTokens: null },
+      ...{ outputTokens: 0, ttftMs: null, tpotMs: null, e2eMs: 0, heldMs: 0, queuedMs: 0.4 },
+      ...{ ttftErrorMs: null, ttftRegretMs: null },
+    };
+    const happened = (of: DecisionRecord): string => page(of).split('What happened: ')[1]!;
+    expect(happened(decision({ outcome: shed }))).toBe(
+      [
+        'overload: queue-full',
+        'It was never sent to w1: it ended 0.40 ms after its arrival.',
+        'The queue of pool main was at its bound: ROUTER_QUEUE_REQUESTS, as many requests',
+        '  as may wait.\n',
+      ].join('\n'),
+    );
+    const late = { ...shed, cause: 'deadline', queuedMs: 812 };
+    expect(happened(decision({ outcome: late }))).toBe(
+      'overload: deadline\nIt was never sent to w1: it ended 812 ms after its arrival.\n',
+    );
+    const refused = { ...shed, result: 'upstream-error', status: null, cause: 'ECONNREFUSED', e2eMs: 0.3 };
+    expect(happened(decision({ outcome: refused }))).toContain('TTFT ms');
+  });
+
+  it('says of an answer that was not streamed that its first token cannot be seen, and what is an estimate', () => {
+    const whole = { ...decision().outcome!, ttftMs: null, tpotMs: null, ttftErrorMs: null, ttftRegretMs: null };
+    expect(page(decision({ outcome: whole }))).toMatch(/^TTFT ms +38\.3 +not streamed$/m);
+    expect(page(decision({ outcome: { ...whole, result: 'client-abort' } }))).toMatch(/^TTFT ms +38\.3 +-$/m);
+    expect(page(decision())).not.toContain('estimated');
+    const more = { outcome: { ...whole, promptTokens: 1508 } };
+    expect(page(decision(more))).toContain(
+      'Predicted prompt tokens that no cache is known to hold are estimated from bytes.',
+    );
+    expect(page(decision({ ...more, exactPrompt: false }))).toMatch(
+      /prompt that is not rendered exactly are estimated\s+from\s+bytes\./,
+    );
+  });
+
   it('shows what shadow policies would have done', () => {
     const shadow = { ttftMs: 45, e2eMs: 1800, ttftRegretMs: 6.75, e2eRegretMs: -20 };
     const text = page(

@@ -28,6 +28,25 @@ describe('where the time to the first token went', () => {
     expect(meaningOf(slow({ ttftMs: 900 }))).toMatch(/^Most of it, not foreseen: w1 took longer/);
   });
 
+  it('says of its own prompt whether any worker had more of it', () => {
+    const meaning = (cachedTokens: number, others: DecisionCandidate[]): string => {
+      const of = slow({}, { cachedTokens });
+      return meaningOf({ ...of, candidates: [...of.candidates, ...others] }).replace(
+        'Most of it, its own prompt: ',
+        '',
+      );
+    };
+    const none = candidate('w2', 90, { cachedTokens: 0 });
+    expect(meaning(0, [none])).toBe('it was cached nowhere, so all of its 2,000 tokens were to be computed.');
+    expect(meaning(0, [candidate('w2', 90, { cachedTokens: null })])).toContain('cached nowhere');
+    expect(meaning(1000, [none])).toBe('1,000 of its tokens were not cached there, and no worker had more of them.');
+    const dearer = candidate('w3', 120, { cachedTokens: 1600 });
+    expect(meaning(0, [none, dearer])).toMatch(/were not cached there; where more were, it would have cost more\.$/);
+    const tied = candidate('w4', 99, { cachedTokens: 1600 });
+    const down = candidate('w5', null, { cachedTokens: 1600, up: false });
+    for (const other of [tied, down]) expect(meaning(0, [dearer, other])).toMatch(/; the marks above say why/);
+  });
+
   it('does not count work ahead twice that was done while the router held the request', () => {
     const parts = partsOf(slow({ heldMs: 60, queuedMs: 60, ttftMs: 40 }, { queuedPrefillTokens: 3000 }));
     expect(parts).toMatchObject({ 'held in the router': 60, 'work ahead': 15, 'its own prompt': 25 });

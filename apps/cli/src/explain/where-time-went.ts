@@ -41,17 +41,30 @@ export function partsOfTtft(decision: DecisionRecord, outcome: DecisionOutcome):
       ms: aheadMs,
       meaning: `${count(ahead)} prompt tokens of others were to be computed there first; the terms above say why it went there all the same`,
     },
-    {
-      name: 'its own prompt',
-      ms: ownMs,
-      meaning: `${count(own)} of its tokens were not cached there; where more were, it would have cost more`,
-    },
+    { name: 'its own prompt', ms: ownMs, meaning: ownMeaning(decision, own) },
     {
       name: 'not foreseen',
       ms: ttftMs - ownMs - aheadMs,
       meaning: `${worker} took longer than the model knew: work that did not come through this router, slower steps than learned, or fewer tokens cached than the index said`,
     },
   ];
+}
+
+/** @param own prompt tokens that the chosen worker had to compute */
+function ownMeaning(decision: DecisionRecord, own: number): string {
+  const { cachedTokens, cost } = candidateOf(decision);
+  const cached = cachedTokens ?? 0;
+  const better = decision.candidates.filter((other) => (other.cachedTokens ?? 0) > cached);
+  if (better.length === 0) {
+    return cached === 0
+      ? `it was cached nowhere, so all of its ${count(own)} tokens were to be computed`
+      : `${count(own)} of its tokens were not cached there, and no worker had more of them`;
+  }
+  const costMore = better.every((other) => other.cost !== null && cost !== null && other.cost > cost);
+  const why = costMore
+    ? 'where more were, it would have cost more'
+    : 'the marks above say why it went to none with more';
+  return `${count(own)} of its tokens were not cached there; ${why}`;
 }
 
 /** What went before the decision that is explained: the last one of its request. */

@@ -38,9 +38,26 @@ afterEach(async () => {
   server = null;
 });
 
-async function printed(answer: Requests, path: string, options: Partial<RequestsOptions> = {}): Promise<string> {
+const NONE_FAILED: Readonly<Record<string, readonly RequestSummary[]>> = {
+  'upstream-error': [],
+  overload: [],
+  'no-worker': [],
+};
+
+/** @param failed of the answer's requests that match its filters, by result */
+async function printed(
+  answer: Requests,
+  path: string,
+  options: Partial<RequestsOptions> = {},
+  failed = NONE_FAILED,
+): Promise<string> {
   const ready = { ready: true, services: { router: { ready: true, checks: {} } } };
-  server = await startAdminServer({ '/readyz': ready, [`/router/requests?${path}`]: answer });
+  const lists = Object.entries(failed).map(([result, requests]) => [
+    `/router/requests?by=newest&limit=10000${path.replace(/^by=\w+&limit=\d+/, '')}&result=${result}`,
+    { ...answer, requests },
+  ]);
+  const routes = { '/readyz': ready, ...Object.fromEntries(lists), [`/router/requests?${path}`]: answer };
+  server = await startAdminServer(routes);
   const speaker = recorder();
   const all: RequestsOptions = {
     admin: server.origin,
@@ -73,6 +90,24 @@ describe('requests', () => {
     `);
   });
 
+  it('counts what failed below those that were slow, and says how to see them', async () => {
+    const answer = { requests: [slow], keptRequests: 812, sinceMs: NOW - 180_000 };
+    const failed = { ...NONE_FAILED, 'upstream-error': [slow, slow], overload: [shed] };
+    const options = { worker: 'w1', sameAdmin: ' --admin http://c' };
+    const text = await printed(answer, 'by=ttft&limit=10&worker=w1', options, failed);
+    expect(text.slice(text.indexOf('Why:'))).toBe(
+      [
+        'Why: sluice explain ab12cd34-7 --admin http://c',
+        '2 failed: sluice requests --by newest --worker w1 --result upstream-error',
+        '  --admin http://c',
+        '1 failed: sluice requests --by newest --worker w1 --result overload --admin',
+        '  http://c\n',
+      ].join('\n'),
+    );
+    await server!.close();
+    expect(await printed(answer, 'by=newest&limit=10', { by: 'newest' }, failed)).not.toContain('failed');
+  });
+
   it('asks for what was asked of it, and prints that as it is', async () => {
     const answer = { requests: [slow], keptRequests: 1, sinceMs: slow.atMs };
     const path = 'by=regret&limit=3&within=60&pool=main&worker=w1&tenant=a+b&result=completed';
@@ -91,7 +126,13 @@ describe('requests', () => {
     server = await startAdminServer({
       '/readyz': { ready: true, services: { 'router-a': OK, 'router-b': OK, 'router-c': OK, 'router-d': GONE } },
       ...Object.fromEntries(
-        Object.entries(answers).map(([name, answer]) => [`/router-${name}/requests?by=ttft&limit=2`, answer]),
+        Object.entries(answers).flatMap(([name, answer]) => [
+          [`/router-${name}/requests?by=ttft&limit=2`, answer],
+          ...Object.keys(NONE_FAILED).map((result) => [
+            `/router-${name}/requests?by=newest&limit=10000&result=${result}`,
+            { ...answer, requests: result === 'overload' && name !== 'c' ? [shed] : [] },
+          ]),
+        ]),
       ),
     });
     const options = {
@@ -114,7 +155,7 @@ describe('requests', () => {
     const wide = recorder(100);
     await printRequests({ ...options, json: false }, wide, NOW);
     expect(wide.said.out).toMatch(
-      /^Of 12 requests that the routers still know .*E2E {2}router\n.* router-b\n.*\nWhy: sluice explain ab12cd34-7 --admin http:\/\/c\n$/s,
+      /^Of 12 requests that the routers still know .*E2E {2}router\n.* router-b\n.*\nWhy: sluice explain ab12cd34-7 --admin http:\/\/c\n2 failed: .* --by newest --result overload --admin http:\/\/c\n$/s,
     );
   });
 

@@ -32,9 +32,38 @@ export async function printRequests(options: RequestsOptions, speaker: Speaker, 
   const answer = routers.areSeveral ? requestsOfRouters(told, options) : told[0]!.answer;
   const lines = options.json
     ? [JSON.stringify(answer, null, 2)]
-    : requestLines(answer, { ...options, areSeveral: routers.areSeveral }, speaker, nowMs);
+    : [
+        ...requestLines(answer, { ...options, areSeveral: routers.areSeveral }, speaker, nowMs),
+        ...(await failedLines(routers, options, widthOf(speaker))),
+      ];
   speaker.out.write(`${lines.join('\n')}\n`);
   return tellLost(routers.lost, speaker);
+}
+
+/** Results of requests that came to nothing by no doing of their clients. */
+const FAILED = ['upstream-error', 'overload', 'no-worker'];
+/** More than are counted. */
+const MANY = 10_000;
+
+/** What failed is seldom among the slowest: how many did, and the command that lists them. */
+async function failedLines(routers: Routers, options: RequestsOptions, width: number): Promise<string[]> {
+  if (options.by === 'newest' || options.result !== undefined) return [];
+  const lines: string[] = [];
+  for (const result of FAILED) {
+    const failed = { ...options, by: 'newest', limit: MANY, result } as const;
+    const told = await routers.ask<Requests>(`/requests?${queryOf(failed)}`);
+    const found = told.reduce((sum, { answer }) => sum + answer.requests.length, 0);
+    if (found === 0) continue;
+    lines.push(...wrapped(`${count(found)} failed: sluice requests --by newest ${filtersOf(failed)}`, width, 2));
+  }
+  return lines;
+}
+
+/** The options that leave the same requests. */
+function filtersOf({ within, pool, worker, tenant, result, router, sameAdmin }: RequestsOptions): string {
+  const given = Object.entries({ within, pool, worker, tenant, result, router });
+  const options = given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+  return `${options.join(' ')}${sameAdmin}`;
 }
 
 function queryOf({ by, limit, within, pool, worker, tenant, result }: RequestsOptions): string {

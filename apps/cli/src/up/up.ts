@@ -67,13 +67,18 @@ export async function runUp(options: UpOptions, env: Environment): Promise<numbe
 
 /** Whoever has the ports already would answer in the place of what is started here. */
 async function mustBeFree({ port, adminPort }: UpOptions): Promise<void> {
-  for (const [option, number] of [
+  const wanted = [
     ['--port', port],
     ['--admin-port', adminPort],
-  ] as const) {
-    if (await isPortFree(number)) continue;
-    throw new Error(`port ${number} is taken, perhaps by another 'sluice up': choose another with ${option}`);
-  }
+  ] as const;
+  const taken: (typeof wanted)[number][] = [];
+  for (const each of wanted) if (!(await isPortFree(each[1]))) taken.push(each);
+  if (taken.length === 0) return;
+  const ports = taken.map(([, number]) => number).join(' and ');
+  const which = taken.length === 1 ? `port ${ports} is taken` : `ports ${ports} are taken`;
+  const others = taken.length === 1 ? 'another' : 'others';
+  const options = taken.map(([option]) => option).join(' and ');
+  throw new Error(`${which}, perhaps by another 'sluice up': choose ${others} with ${options}`);
 }
 
 /** Path of the fleet file to use: the user's, or one written for the given or the simulated engines. */
