@@ -1,16 +1,34 @@
 import type { Child } from '@sluice/process';
 
-/** What the end of a child means: without a service nothing works; an engine or a server may come back, and a page is missed by nobody else. */
+/**
+ * What the end of a child means: a service is started again if it can be, else nothing works without it; engines and
+ * servers are not, so that what the system does without one can be tried; a page is missed by nobody else.
+ */
 export type ChildKind = 'page' | 'service' | 'engine' | 'server';
 
 /** How often it is looked whether npm is still there. */
 const NPM_LOOK_MS = 500;
 
-/** Owns the children: shows their output, notices their end, stops them in the reverse order of their start. */
+/** A service that ends so often within so long will not come to stay. */
+const MOST_ENDS = 3;
+const ENDS_WITHIN_MS = 60_000;
+/** Before the first start again; twice as long before the next. */
+const FIRST_PAUSE_MS = 500;
+
+interface Entry {
+  child: Child;
+  readonly kind: ChildKind;
+  /** Starts it once more; null: its end is final. */
+  readonly again: (() => Child) | null;
+  /** When it ended of late, by performance.now(). */
+  endedAtMs: readonly number[];
+}
+
+/** Owns the children: shows their output, starts services that end again, stops all in the reverse order of their start. */
 export class Supervisor {
   readonly #print: (line: string) => void;
   readonly #verbose: boolean;
-  readonly #children: { child: Child; kind: ChildKind }[] = [];
+  readonly #children: Entry[] = [];
   readonly #stopped: Promise<number>;
   #stop: (code: number) => void = () => {};
   #started = false;
@@ -31,17 +49,44 @@ export class Supervisor {
     else if (stream === 'stderr' && /error|fatal/i.test(line)) this.#print(`[${name}] ${line}`);
   };
 
-  add(child: Child, kind: ChildKind): void {
-    this.#children.push({ child, kind });
+  /** @param again starts the same child once more, for a service that is to come back when it ends */
+  add(child: Child, kind: ChildKind, again: (() => Child) | null = null): void {
+    const entry: Entry = { child, kind, again, endedAtMs: [] };
+    this.#children.push(entry);
+    this.#watch(entry);
+  }
+
+  #watch(entry: Entry): void {
+    const { child, kind, again } = entry;
     void child.exited.then(({ code, signal }) => {
       // While things start, whoever waits for the child says how it ended.
       if (this.stopping || !this.#started) return;
-      const how = signal === null ? `code ${code}` : signal;
-      this.#print(
-        `[${child.name}] ended (${how})${kind === 'service' ? `:\n${child.outputTail}` : ', the others go on'}`,
-      );
-      if (kind === 'service') this.#stop(1);
+      const ended = `[${child.name}] ended (${signal ?? `code ${code}`})`;
+      if (kind !== 'service') this.#print(`${ended}, the others go on`);
+      else if (again !== null) this.#startAgain(entry, again, ended);
+      else this.#giveUp(`${ended}, and with it all`, child);
     });
+  }
+
+  #startAgain(entry: Entry, again: () => Child, ended: string): void {
+    const nowMs = performance.now();
+    entry.endedAtMs = [...entry.endedAtMs.filter((atMs) => nowMs - atMs < ENDS_WITHIN_MS), nowMs];
+    const times = entry.endedAtMs.length;
+    if (times >= MOST_ENDS) return this.#giveUp(`${ended} ${times} times within a minute: all is stopped`, entry.child);
+    const pauseMs = FIRST_PAUSE_MS * 2 ** (times - 1);
+    this.#print(`${ended}, is started again in ${pauseMs / 1000} s; the others go on`);
+    const timer = setTimeout(() => {
+      if (this.stopping) return;
+      entry.child = again();
+      this.#watch(entry);
+    }, pauseMs);
+    // Whoever stops the system does not wait for the pause.
+    timer.unref();
+  }
+
+  #giveUp(reason: string, { outputTail }: Child): void {
+    this.#print(outputTail === '' ? reason : `${reason}. Its last words:\n${outputTail}`);
+    this.#stop(1);
   }
 
   /** First Ctrl-C or SIGTERM: stop in order. A second one: at once. */

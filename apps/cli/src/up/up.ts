@@ -190,8 +190,9 @@ async function startServices(
     const port = name === 'router' ? options.adminPort : adminPorts[i]!;
     const ports: Record<string, string> = { [`${prefix}_ADMIN_PORT`]: String(port) };
     if (name === 'router') ports['ROUTER_PORT'] = String(options.port);
-    const child = startApp(name, name, [], { ...servers, ...ports }, supervisor.onLine);
-    supervisor.add(child, 'service');
+    const start = (): Child => startApp(name, name, [], { ...servers, ...ports }, supervisor.onLine);
+    const child = start();
+    supervisor.add(child, 'service', start);
     started.push([child, `http://127.0.0.1:${port}`]);
     admin.push([name, `http://127.0.0.1:${port}`]);
   });
