@@ -2,6 +2,7 @@ import { countUp, wholeTokens } from '@sluice/model';
 import type { FleetColumns } from '@sluice/model';
 import { viewBands } from './band-view.ts';
 import type { BandView } from './band-view.ts';
+import { boundOf } from './bound-of.ts';
 import { Floods } from './floods.ts';
 import { Flows } from './flows.ts';
 import { HeldQueue } from './held-queue.ts';
@@ -118,10 +119,10 @@ export class FlowControl<T> {
       return DISPATCH;
     }
     const late = this.forecast.tooLate(ticket, nowMs);
-    if (late !== null) return this.shed(ticket, late);
+    if (late !== null) return this.shed(ticket, late, nowMs + (this.forecast.waitMs(ticket) ?? 0));
     const room = this.queue.makeRoom(ticket, this.flows.bands);
-    if (room.kind === 'full') return this.shed(ticket, room.reason);
-    const displaced = room.displaced.map((victim) => ({ ticket: victim, ...this.shed(victim, 'displaced') }));
+    if (room.kind === 'full') return this.shed(ticket, room.reason, nowMs);
+    const displaced = room.displaced.map((victim) => ({ ticket: victim, ...this.shed(victim, 'displaced', nowMs) }));
     this.hold(ticket, nowMs);
     return { kind: 'held', displaced };
   }
@@ -150,7 +151,7 @@ export class FlowControl<T> {
   expire(nowMs: number): Displaced<T>[] {
     return this.queue.due(this.flows.all(), nowMs).map((ticket) => {
       this.unhold(ticket, nowMs);
-      return { ticket, ...this.shed(ticket, 'expired') };
+      return { ticket, ...this.shed(ticket, 'expired', nowMs) };
     });
   }
 
@@ -267,9 +268,12 @@ export class FlowControl<T> {
     ticket.state = 'new';
   }
 
-  private shed(ticket: Ticket<T>, reason: ShedReason): Shed {
+  /** @param sentAtMs when it would be sent, or until when it has waited */
+  private shed(ticket: Ticket<T>, reason: ShedReason, sentAtMs: number): Shed {
     ticket.state = 'ended';
-    return { kind: 'shed', reason, retryAfterMs: this.retryAfterMs(ticket.request.priority) };
+    const { request } = ticket;
+    const bound = boundOf(reason, request, this.queue, this.options, sentAtMs);
+    return { kind: 'shed', reason, bound, retryAfterMs: this.retryAfterMs(request.priority) };
   }
 }
 

@@ -15,9 +15,18 @@ export type ShedReason =
   /** It was held until its deadline. */
   | 'expired';
 
+/** What a request that was turned away ran into, in requests, bytes or milliseconds since its arrival, as the reason says. */
+export interface Bound {
+  /** Requests held; bytes held and its own; how long it would have waited, or has. */
+  readonly reached: number;
+  readonly limit: number;
+}
+
 export interface Shed {
   readonly kind: 'shed';
   readonly reason: ShedReason;
+  /** Null for one that made room: it ran into none of its own. */
+  readonly bound: Bound | null;
   /** When to try again: until what is held in its band and above has gone, as far as is known. */
   readonly retryAfterMs: number;
 }

@@ -39,7 +39,8 @@ const BOUNDS: Readonly<Record<string, string>> = {
 
 function unsentNotes({ pool, worker }: DecisionRecord, { cause, queuedMs }: DecisionOutcome): string[] {
   const sent = `It was never sent to ${worker}: it ended ${decimal(queuedMs)} ms after its arrival.`;
-  const bound = BOUNDS[cause ?? ''];
+  // the reason comes before its numbers, as `queue-full: 512 of 512 requests wait`
+  const bound = BOUNDS[(cause ?? '').split(':', 1)[0]!];
   return bound === undefined ? [sent] : [sent, `The queue of pool ${pool} was at its bound: ${bound}.`];
 }
 

@@ -221,14 +221,14 @@ describe('explainPage', () => {
   it('has no numbers of what was never sent, and names the bound that was reached', () => {
     const shed = {
       ...decision().outcome!,
-      ...{ result: 'overload', status: null, cause: 'queue-full', promptTokens: null, cachedTokens: null },
+      ...{ result: 'overload', status: null, cause: 'queue-full: 512 of 512 requests wait', promptTokens: null, cachedTokens: null },
       ...{ outputTokens: 0, ttftMs: null, tpotMs: null, e2eMs: 0, heldMs: 0, queuedMs: 0.4 },
       ...{ ttftErrorMs: null, ttftRegretMs: null },
     };
     const happened = (of: DecisionRecord): string => page(of).split('What happened: ')[1]!;
     expect(happened(decision({ outcome: shed }))).toBe(
       [
-        'overload: queue-full',
+        'overload: queue-full: 512 of 512 requests wait',
         'It was never sent to w1: it ended 0.40 ms after its arrival.',
         'The queue of pool main was at its bound: ROUTER_QUEUE_REQUESTS, as many requests',
         '  as may wait.\n',

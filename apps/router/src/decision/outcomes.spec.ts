@@ -94,7 +94,13 @@ describe('what came of a decision', () => {
     await until(() => engines[0]!.received.length === 2, 'the worker is busy');
     expect((await ask()).status).toBe(429);
     expect(router.service.decision(after(firstId, 2))).toMatchObject({
-      outcome: { result: 'overload', status: null, cause: 'queue-full', ttftMs: null, ttftErrorMs: null },
+      outcome: {
+        result: 'overload',
+        status: null,
+        cause: 'queue-full: none may wait',
+        ttftMs: null,
+        ttftErrorMs: null,
+      },
     });
     release();
     expect((await running).status).toBe(200);

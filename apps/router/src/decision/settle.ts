@@ -1,6 +1,7 @@
 import { routeOutcome } from '@sluice/contracts';
 import type { DecisionOutcome, PayloadOf } from '@sluice/contracts';
 import type { ForwardOutcome } from '@sluice/upstream';
+import { shedCause } from '../flow/shed-problem.ts';
 import type { Due, Turn } from '../flow/turn.ts';
 import type { EndedAttempt } from '../live/recent-latency.ts';
 import type { Result } from '../metrics.ts';
@@ -43,7 +44,7 @@ export function settleUnsent(router: Router, turn: Turn, due: Exclude<Due, Plan>
   router.decisions.settle(turn.plan.decisionId, {
     result: UNSENT[due.kind],
     status: null,
-    cause: due.kind === 'left' ? null : due.reason,
+    cause: causeOf(due),
     promptTokens: null,
     cachedTokens: null,
     outputTokens: 0,
@@ -60,6 +61,17 @@ const UNSENT = { left: 'client-abort', shed: 'overload', 'no-worker': 'no-worker
   Exclude<Due, Plan>['kind'],
   Result
 >;
+
+function causeOf(due: Exclude<Due, Plan>): string | null {
+  switch (due.kind) {
+    case 'left':
+      return null;
+    case 'shed':
+      return shedCause(due);
+    case 'no-worker':
+      return due.reason;
+  }
+}
 
 const noteRecent = ({ recent, now }: Router, pool: string, attempt: EndedAttempt): void =>
   recent.add(pool, attempt, now());

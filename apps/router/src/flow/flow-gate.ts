@@ -1,13 +1,5 @@
 import { createFlowControl } from '@sluice/flow-control';
-import type {
-  Displaced,
-  FlowControl,
-  FlowControlOptions,
-  FlowHost,
-  Placement,
-  ShedReason,
-  Ticket,
-} from '@sluice/flow-control';
+import type { Displaced, FlowControl, FlowControlOptions, FlowHost, Placement, Ticket } from '@sluice/flow-control';
 import type { Plan, PlanResult } from '../decision/plan.ts';
 import type { Pool } from '../fleet/pool.ts';
 import type { Engine, Worker } from '../fleet/worker.ts';
@@ -182,11 +174,11 @@ export class FlowGate implements FlowHost<Turn> {
     for (const pool of pools) for (const victim of pool.flow.expire(this.#options.now())) this.#turnAway(victim);
   }
 
-  #turnAway({ ticket, kind, reason, retryAfterMs }: Displaced<Turn> & { readonly reason: ShedReason }): void {
+  #turnAway({ ticket, ...shed }: Displaced<Turn>): void {
     const turn = ticket.ref;
     turn.booking!.release();
-    this.#options.metrics.shed(turn.pool, ticket, reason);
-    this.#over(turn, { kind, reason, retryAfterMs });
+    this.#options.metrics.shed(turn.pool, ticket, shed.reason);
+    this.#over(turn, shed);
     this.freed(turn);
   }
 

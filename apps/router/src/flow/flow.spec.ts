@@ -188,9 +188,14 @@ describe('a request whose worker has no room', () => {
       '1',
       'queue-full',
     ]);
-    expect(JSON.parse(third.text)).toMatchObject({ error: { type: 'RateLimitError', code: 429 } });
+    expect(JSON.parse(third.text)).toMatchObject({
+      error: { type: 'RateLimitError', code: 429, message: 'Too many requests are waiting (1 of 1 requests wait)' },
+    });
     const late = await second!;
     expect([late.status, late.headers['x-sluice-shed-reason']]).toEqual([429, 'expired']);
+    expect(JSON.parse(late.text)).toMatchObject({
+      error: { message: 'The deadline of the request passed while it waited (200 ms)' },
+    });
     expect(late.headers['x-llm-d-request-dropped-reason']).toBe('rejected-ttl-expired');
     expect(await router.metric('sluice_router_shed_total{pool="tiny",band="0",reason="expired"')).toBe(1);
     expect(await router.metric('sluice_router_requests_total{model="tiny",code="429",result="overload"')).toBe(2);

@@ -1,7 +1,6 @@
-import type { ShedReason } from '@sluice/flow-control';
+import type { Bound, Shed, ShedReason } from '@sluice/flow-control';
 import { tooManyRequests } from '../http/problem.ts';
 import type { Problem } from '../http/problem.ts';
-import type { TurnedAway } from './turn.ts';
 
 const MESSAGES: Readonly<Record<ShedReason, string>> = {
   'queue-full': 'Too many requests are waiting',
@@ -21,10 +20,25 @@ const LLMD_REASONS: Readonly<Record<ShedReason, string>> = {
   expired: 'rejected-ttl-expired',
 };
 
+const sentAfter = ({ reached, limit }: Bound): string =>
+  `it would be sent after ${Math.round(reached)} ms, ${Math.round(limit)} ms were asked for`;
+const BOUNDS: Readonly<Record<ShedReason, (bound: Bound) => string>> = {
+  'queue-full': ({ reached, limit }) => (limit === 0 ? 'none may wait' : `${reached} of ${limit} requests wait`),
+  'queue-bytes': ({ reached, limit }) => `${reached} bytes with its own, ${limit} may wait`,
+  'ttft-slo': sentAfter,
+  deadline: sentAfter,
+  displaced: () => '',
+  expired: ({ limit }) => `${Math.round(limit)} ms`,
+};
+
+/** Why a request was turned away, with the bound in force: as `queue-full: 512 of 512 requests wait`. */
+export const shedCause = ({ reason, bound }: Shed): string =>
+  bound === null ? reason : `${reason}: ${BOUNDS[reason](bound)}`;
+
 /** What a client whose request was turned away is told: 429, why, and when to try again. */
-export function shedProblem({ reason, retryAfterMs }: TurnedAway): Problem {
+export function shedProblem({ reason, bound, retryAfterMs }: Shed): Problem {
   return {
-    ...tooManyRequests(MESSAGES[reason]),
+    ...tooManyRequests(bound === null ? MESSAGES[reason] : `${MESSAGES[reason]} (${BOUNDS[reason](bound)})`),
     headers: [
       'retry-after',
       String(Math.ceil(retryAfterMs / 1000)),

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { ShedReason, Ticket } from '@sluice/flow-control';
+import type { Shed, Ticket } from '@sluice/flow-control';
 import type { PrefillBeside, WorkerId } from '@sluice/model';
 import type { Booking } from '@sluice/routing';
 import type { ForwardOutcome, Forwarding } from '@sluice/upstream';
@@ -11,14 +11,8 @@ import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { FlowGate } from './flow-gate.ts';
 import type { ServiceLevel } from './service-level.ts';
 
-/** Turned away instead of served. */
-export interface TurnedAway {
-  readonly kind: 'shed';
-  readonly reason: ShedReason;
-  readonly retryAfterMs: number;
-}
 /** How the wait for a turn ends: with the plan to be carried out now, or without one. */
-export type Due = PlanResult | TurnedAway | { readonly kind: 'left' };
+export type Due = PlanResult | Shed | { readonly kind: 'left' };
 
 /** A request as its turns know it: the same for every attempt. */
 export interface Waiting {
