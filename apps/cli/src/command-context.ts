@@ -10,6 +10,8 @@ export interface CommandContext {
   /** The admin API that is asked unless said otherwise, and the token for it; null: none. */
   readonly admin: string;
   readonly token: string | null;
+  /** For engines that ask for one; null: none. */
+  readonly apiKey: string | null;
   readonly natsUrl: string | null;
   readonly redisUrl: string | null;
   /**
@@ -50,6 +52,10 @@ export const sameAdmin = (admin: string, context: CommandContext): string =>
 /** `--token`: the default is a secret and not shown. */
 export const tokenOption = (token: string | null): Option =>
   new Option('--token <token>', 'token of the admin API').default(token, 'SLUICE_ADMIN_TOKEN');
+
+/** `--api-key` of engines: the default is a secret and not shown. Its variable is the one that vLLM takes its key from. */
+export const apiKeyOption = (apiKey: string | null): Option =>
+  new Option('--api-key <key>', 'key that the engines ask for').default(apiKey, 'VLLM_API_KEY');
 
 /** Parser of an address that may be given more than once. */
 export const repeatedOrigin = (text: string, before: readonly string[] | undefined): string[] => [

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
@@ -125,6 +126,21 @@ describe('sluice', () => {
       expect(complaint).toMatch(/^sluice \w+: cannot reach http:\S+: connection refused/);
     }
     expect(await run('status', '--admin', admin)).toBe(EXIT.failed);
+  });
+
+  it('says which engine wants a key, and never shows the one it was given', async () => {
+    const engine = createHttpServer((_request, response) => response.writeHead(401, { connection: 'close' }).end());
+    await once(engine.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(engine.address() as AddressInfo).port}`;
+    const ports = ['--port', String(await freePort()), '--admin-port', String(await freePort())];
+    expect(await run('up', '--engine', url, ...ports)).toBe(EXIT.failed);
+    expect(complaint).toBe(
+      `sluice up: ${url} wants a key: --api-key KEY, or VLLM_API_KEY in the environment; a fleet file needs none\n`,
+    );
+    expect(await runIn({ VLLM_API_KEY: 'sk-secret' }, 'up', '--engine', url, ...ports)).toBe(EXIT.failed);
+    expect(complaint).toContain(`${url} wants another key than it was given: --api-key KEY`);
+    expect(complaint).not.toContain('sk-secret');
+    engine.close();
   });
 
   it('says which ports are taken, all of them', async () => {

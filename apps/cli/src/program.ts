@@ -4,7 +4,7 @@ import { POLICY_IDS } from '@sluice/routing';
 import { addAdminCommands } from './admin-commands.ts';
 import { number } from './arguments.ts';
 import { addBench } from './bench/command.ts';
-import { repeatedOrigin, runner } from './command-context.ts';
+import { apiKeyOption, repeatedOrigin, runner } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { addCompletion } from './completion/command.ts';
 import { addConfig } from './config/command.ts';
@@ -29,6 +29,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   const wrong: string[] = [];
   const port = envPort(env, 'SLUICE_PORT', 8080, wrong);
   const adminPort = envPort(env, 'SLUICE_ADMIN_PORT', 8081, wrong);
+  const apiKey = env['VLLM_API_KEY'] || null;
   const program = new Command('sluice')
     .description('Control plane and data plane in front of a fleet of LLM engines')
     .version(VERSION)
@@ -41,6 +42,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
     .description('start Sluice: in front of simulated engines, of the given engines, or of a fleet file')
     .option('--engine <url>', 'a running engine to put Sluice in front of; repeat for more', repeatedOrigin, [])
     .option('--tokenizer <dir>', "folder with the engines' tokenizer.json and chat template (with --engine)")
+    .addOption(apiKeyOption(apiKey))
     .addOption(new Option('--fleet <file>', 'fleet file that names pools and engines').conflicts(['engine', 'engines']))
     .option('--engines <n>', 'number of simulated engines', engineCount, 4)
     .addOption(
@@ -87,6 +89,7 @@ export function buildProgram(env: Environment): { run(argv: readonly string[]): 
   const context: CommandContext = {
     admin: `http://127.0.0.1:${adminPort}`,
     token: env['SLUICE_ADMIN_TOKEN'] || null,
+    apiKey,
     natsUrl: env['SLUICE_NATS_URL'] || null,
     redisUrl: env['SLUICE_REDIS_URL'] || null,
     run: runner(surroundings, done),

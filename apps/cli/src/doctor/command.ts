@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { number } from '../arguments.ts';
-import { repeatedOrigin, tokenOption } from '../command-context.ts';
+import { apiKeyOption, repeatedOrigin, tokenOption } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { doctor } from './doctor.ts';
 
@@ -23,7 +23,7 @@ interface Given {
   readonly token: string | null;
   readonly nats: string | null;
   readonly redis: string | null;
-  readonly apiKey?: string;
+  readonly apiKey: string | null;
   readonly timeout: number;
   readonly passive: boolean;
   readonly strict: boolean;
@@ -42,7 +42,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .addOption(tokenOption(context.token))
     .option('--nats <url>', 'NATS server to examine (default: SLUICE_NATS_URL)')
     .option('--redis <url>', 'Redis to examine (default: SLUICE_REDIS_URL)')
-    .option('--api-key <key>', 'key that the engines ask for')
+    .addOption(apiKeyOption(context.apiKey))
     .option('--timeout <s>', 'patience with each server, seconds', number('--timeout', 0.1, 600, false), 3)
     .option('--passive', 'send the engines no request', false)
     .option('--strict', 'warnings count as failures', false)
@@ -50,11 +50,11 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .addHelpText('after', EXAMPLES)
     .action((given: Given) =>
       context.run('doctor', (speaker) => {
-        const { fleet = null, engine = [], tokenizer = null, apiKey = null, timeout, ...rest } = given;
+        const { fleet = null, engine = [], tokenizer = null, timeout, ...rest } = given;
         const admin = given.admin ?? (fleet === null && engine.length === 0 ? [context.admin] : []);
         const servers = { nats: given.nats ?? context.natsUrl, redis: given.redis ?? context.redisUrl };
         const timeoutMs = 1000 * timeout;
-        return doctor({ ...rest, ...servers, fleet, engine, tokenizer, admin, apiKey, timeoutMs }, speaker);
+        return doctor({ ...rest, ...servers, fleet, engine, tokenizer, admin, timeoutMs }, speaker);
       }),
     );
 }

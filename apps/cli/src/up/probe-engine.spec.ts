@@ -89,6 +89,22 @@ describe('probeEngine', () => {
   });
 });
 
+describe('an engine with a key', () => {
+  it('is told from what is no engine, and takes the key', async () => {
+    const server = createServer(({ headers, url }, response) => {
+      const isAllowed = headers.authorization === 'Bearer sk-1';
+      response.writeHead(url !== '/v1/models' ? 404 : isAllowed ? 200 : 401, { connection: 'close' });
+      response.end(JSON.stringify(isAllowed ? MODELS : { error: 'Unauthorized' }));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await probeEngine(url, 2000)).toEqual({ kind: 'unauthorized' });
+    expect(await probeEngine(url, 2000, 'sk-2')).toEqual({ kind: 'unauthorized' });
+    expect(await probeEngine(url, 2000, 'sk-1')).toMatchObject({ kind: 'engine' });
+  });
+});
+
 describe('fleetText', () => {
   const engine = (url: string, models: string[]): ProbedEngine => ({
     url,

@@ -10,6 +10,7 @@ export interface ProbedEngine {
 
 export type Probe =
   | { readonly kind: 'engine'; readonly engine: ProbedEngine }
+  | { readonly kind: 'unauthorized' }
   | { readonly kind: 'unreachable'; readonly reason: string }
   | { readonly kind: 'not-an-engine'; readonly reason: string };
 
@@ -31,6 +32,7 @@ export async function probeEngine(url: string, timeoutMs: number, apiKey: string
       headers: { connection: 'close', ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }) },
       signal: AbortSignal.timeout(timeoutMs),
     });
+    if (response.status === 401 || response.status === 403) return { kind: 'unauthorized' };
     if (!response.ok) return { kind: 'not-an-engine', reason: `GET ${url}/v1/models answered ${response.status}` };
     models = (await response.json()) as typeof models;
   } catch (error) {

@@ -52,7 +52,9 @@ describe('the end of a child', () => {
   });
 
   it('stops everything, with its last words, when a service ends for the third time within a minute', async () => {
-    const { first, stopped } = system('service', () => start("console.error('no such file'); setTimeout(() => process.exit(3), 200)"));
+    const { first, stopped } = system('service', () =>
+      start("console.error('no such file'); setTimeout(() => process.exit(3), 200)"),
+    );
     first.signal('SIGKILL');
     expect(await stopped).toBe(1);
     expect(started).toHaveLength(3);

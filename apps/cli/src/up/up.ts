@@ -13,6 +13,8 @@ import { Supervisor } from './supervisor.ts';
 export interface UpOptions {
   readonly engine: readonly string[];
   readonly tokenizer?: string;
+  /** That the engines ask for; null: none. Only used to ask them about themselves. */
+  readonly apiKey: string | null;
   readonly fleet?: string;
   readonly engines: number;
   readonly profile: string;
@@ -106,7 +108,7 @@ async function prepareFleet(
     urls = simulated.urls;
     tokenizer ??= appFile('engine-sim', 'assets/tokenizer');
   }
-  const engines = await Promise.all(urls.map((url) => mustProbe(url, print)));
+  const engines = await Promise.all(urls.map((url) => mustProbe(url, options.apiKey, print)));
   if (tokenizer === null)
     print('no --tokenizer given: prefixes are matched by text this router has seen, not by what the engines report');
   const names = urls.map((_url, i) => (options.engine.length === 0 ? `sim-${i + 1}` : `engine-${i + 1}`));
@@ -131,8 +133,12 @@ function tracedByRouter({ adminPort, services }: UpOptions, env: Environment): E
   };
 }
 
-async function mustProbe(url: string, print: Print): Promise<ProbedEngine> {
-  const probe = await probeEngine(url, 5000);
+async function mustProbe(url: string, apiKey: string | null, print: Print): Promise<ProbedEngine> {
+  const probe = await probeEngine(url, 5000, apiKey);
+  if (probe.kind === 'unauthorized') {
+    const how = '--api-key KEY, or VLLM_API_KEY in the environment; a fleet file needs none';
+    throw new Error(`${url} ${apiKey === null ? 'wants a key' : 'wants another key than it was given'}: ${how}`);
+  }
   if (probe.kind !== 'engine')
     throw new Error(`${url} ${probe.kind === 'unreachable' ? 'does not answer' : 'is no engine'}: ${probe.reason}`);
   if (probe.engine.kvEvents === null) {
@@ -246,9 +252,10 @@ function announce(options: UpOptions, fleet: Fleet, urls: Urls): void {
   print(
     `  console: ${urls.console}${options.services ? ` (all of it for the command line too: --admin ${urls.console})` : ''}`,
   );
+  const key = options.engine.length > 0 && options.apiKey !== null ? "-H 'authorization: Bearer KEY' " : '';
   print('\n  try:');
   print(
-    `  curl -N ${urls.data}/v1/chat/completions -H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,
+    `  curl -N ${urls.data}/v1/chat/completions ${key}-H 'content-type: application/json' -d '${JSON.stringify(body)}'\n`,
   );
   print(`ready  data plane ${urls.data}/v1  admin ${urls.admin.at(-1)![1]}`);
 }
