@@ -221,7 +221,13 @@ describe('explainPage', () => {
   it('has no numbers of what was never sent, and names the bound that was reached', () => {
     const shed = {
       ...decision().outcome!,
-      ...{ result: 'overload', status: null, cause: 'queue-full: 512 of 512 requests wait', promptTokens: null, cachedTokens: null },
+      ...{
+        result: 'overload',
+        status: null,
+        cause: 'queue-full: 512 of 512 requests wait',
+        promptTokens: null,
+        cachedTokens: null,
+      },
       ...{ outputTokens: 0, ttftMs: null, tpotMs: null, e2eMs: 0, heldMs: 0, queuedMs: 0.4 },
       ...{ ttftErrorMs: null, ttftRegretMs: null },
     };
