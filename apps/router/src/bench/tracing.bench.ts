@@ -1,6 +1,7 @@
 // What tracing costs the router: CPU per request with tracing off, and with 0, 10 and 100 % of the requests sampled.
-// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME] [--lives N]
-// NAME is SHAPE-WORKERS: 4KB-4, SSE-4, 4KB-100 or SSE-100; or calls: those of tracing alone, in this process.
+// Build first: node tools/dev/build.mjs. Usage: node apps/router/src/bench/tracing.bench.ts [--smoke] [--suite NAME] [--lives N] [--arms A,B]
+// NAME is SHAPE-WORKERS: 4KB-4, SSE-4, 4KB-100 or SSE-100; or calls: those of tracing alone, in this process. A and B are what is
+// compared with off: 'off again', '0 %', '10 %', '100 %', disabled.
 //
 // One running router changes its ROUTER_TRACE_SAMPLE from turn to turn, in an order that changes: two processes of the same
 // program differ by some percent by their layout of code and memory alone, and whatever else the machine does meets all
@@ -47,7 +48,10 @@ const PARTS: readonly Part[] = [4, 100].flatMap((workers) => [
 /** What a turn is measured under: the value of ROUTER_TRACE_SAMPLE, or a router that cannot trace. */
 const ARMS = { off: 'off', 'off again': 'off', '0 %': '0', '10 %': '0.1', '100 %': '1', disabled: null } as const;
 type Arm = keyof typeof ARMS;
-const NAMES = Object.keys(ARMS) as Arm[];
+const armsAsked = asked.includes('--arms') ? asked[asked.indexOf('--arms') + 1]!.split(',') : Object.keys(ARMS);
+const unknown = armsAsked.filter((arm) => !(arm in ARMS));
+if (unknown.length > 0) throw new Error(`no arm '${unknown.join()}'; there are ${Object.keys(ARMS).join(', ')}`);
+const NAMES = (Object.keys(ARMS) as Arm[]).filter((arm) => arm === 'off' || armsAsked.includes(arm));
 /** Spans are sent at least so often; a turn ends when that has passed twice. */
 const EXPORT_MS = 200;
 const CALLS = 'calls';
@@ -105,9 +109,9 @@ async function setShare(router: RunningRouter, share: string): Promise<void> {
   if (!answer.ok) throw new Error(`ROUTER_TRACE_SAMPLE=${share}: ${answer.status} ${await answer.text()}`);
 }
 
-/** Each round begins with another one, and every second one goes backwards. */
+/** Every second round is the one before backwards, and each pair begins with another one. */
 function turned<T>(list: readonly T[], round: number): readonly T[] {
-  const from = round % list.length;
+  const from = (round >> 1) % list.length;
   const order = [...list.slice(from), ...list.slice(0, from)];
   return round % 2 === 0 ? order : order.reverse();
 }
