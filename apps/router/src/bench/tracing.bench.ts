@@ -146,6 +146,9 @@ async function live({ workers, shape, rounds, turn, warmUp }: Part, urls: readon
       for (const arm of turned(NAMES, round)) {
         const { router, load } = arm === 'disabled' ? disabled : tracing;
         if (ARMS[arm] !== null) await setShare(router, ARMS[arm]);
+        // what a change of settings costs by itself is over after these, and every arm begins alike
+        await send(load, turn / 4);
+        await pause(EXPORT_MS);
         const before = cpuMs(router.pid);
         await send(load, turn);
         await pause(2 * EXPORT_MS);
